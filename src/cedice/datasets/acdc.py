@@ -1,0 +1,73 @@
+"""ACDC cardiac cine MRI (Bernard et al., IEEE TMI 37(11), 2018, doi 10.1109/TMI.2018.2837502).
+
+100 training patients with two labelled frames each (end diastole and end systole). In the archive, with or without the
+folder ACDC/ on top: database/training/patientNNN/{Info.cfg, patientNNN_frameMM.nii.gz, patientNNN_frameMM_gt.nii.gz};
+the 4-D series and the test patients may be there and are not used.
+"""
+
+import csv
+import hashlib
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from cedice.datasets import nifti
+from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
+from cedice.errors import CediceError
+
+NAME = "ACDC"
+CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
+ARCHIVES = ("acdc*.zip", "acdc", "database.zip", "database")
+URL = "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download"
+ADVICE = "put the official archive as acdc.zip (or unpacked as ACDC/)"
+FACTS = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
+
+_MEMBER = re.compile(r"(?:ACDC/)?(database/training/(patient\d{3})/(?:Info\.cfg|\2_frame\d{2}(?:_gt)?\.nii\.gz))")
+_FOLDER = Path("database/training")
+_VALUES = (0, 1, 2, 3)
+
+
+def canonical(name: str) -> str | None:
+    """See `cedice.datasets`."""
+    match = _MEMBER.fullmatch(name)
+    return match[1] if match else None
+
+
+def verify(root: Path) -> None:
+    """Hold every label volume against the manifest: by a hash of shape and voxels, so that it does not matter how an
+    archive was packed, or its images re-scaled."""
+    with (files("cedice.datasets") / "acdc-labels.csv").open(newline="") as table:
+        expected = {row["path"]: row["sha256"] for row in csv.DictReader(table)}
+    hold_against(expected, lambda path: label_sha256(root / path), NAME, root)
+
+
+def label_sha256(path: Path) -> str:
+    """SHA-256 of "(x, y, z)" and the voxels as uint8 in C order."""
+    voxels = to_labels(nifti.read(path)[0], path, _VALUES)
+    return hashlib.sha256(str(voxels.shape).encode() + np.ascontiguousarray(voxels).tobytes()).hexdigest()
+
+
+def cases(root: Path) -> list[Case]:
+    """See `cedice.datasets`: one case a labelled frame."""
+    volumes = sorted((root / _FOLDER).glob("patient*/patient*_frame*.nii.gz"))
+    masks = {path.name.removesuffix("_gt.nii.gz"): path for path in volumes if path.name.endswith("_gt.nii.gz")}
+    images = {path.name.removesuffix(".nii.gz"): path for path in volumes if not path.name.endswith("_gt.nii.gz")}
+    found = []
+    for volume, image, mask in pair(images, masks, NAME):
+        patient, frame = volume.split("_")
+        found.append(Case(volume, patient, frame, int(patient.removeprefix("patient")), None, image, mask))
+    return found
+
+
+def read(case: Case) -> Volume:
+    """See `cedice.datasets`. Intensity: the volume's 0.5 to 99.5 percentile becomes 0–255."""
+    voxels, (dx, dy, dz), unit = nifti.read(case.image)
+    labels = to_labels(nifti.read(case.mask)[0], case.mask, _VALUES)
+    check_shapes(voxels, labels, case)
+    low, high = np.percentile(voxels, (0.5, 99.5))
+    if low == high:
+        raise CediceError(f"{case.image}: every voxel between the 0.5 and 99.5 percentile is {low:g}; there is no image in it")
+    image = np.clip((voxels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), unit)

@@ -1,0 +1,29 @@
+"""The embedded data: phantoms written in the real archives' own layouts and formats, so that no later stage can tell.
+
+Each patient gets an anatomy, a contrast and an acquisition of its own, all drawn from (seed, data set, patient), so that
+adding patients leaves the earlier ones as they were.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cedice.datasets import SOURCES, archives, phantom_cardiac, phantom_chest
+from cedice.files import replacing
+
+_WRITERS: dict[str, Callable[[np.random.Generator, int, int, Path], None]] = {
+    "acdc": phantom_cardiac.write_patient,
+    "covid19": phantom_chest.write_patient,
+}
+
+
+def obtain(dataset: str, patients: int, seed: int, destination: Path) -> dict[str, object]:
+    """Generate ``patients`` of ``dataset`` under ``destination``; the record has the fields of `archives.obtain`."""
+    with replacing(destination, folder=True) as new:
+        for number in tqdm(range(1, patients + 1), desc=f"phantom {dataset}", unit="patient", disable=None):
+            generator = np.random.default_rng([seed, sorted(_WRITERS).index(dataset), number])
+            _WRITERS[dataset](generator, number, patients, new)
+    description = archives.describe(SOURCES[dataset], destination)
+    return {"origin": "generated", "archive": None, "archive_sha256": None, "synthetic": True, "seed": seed, **description}

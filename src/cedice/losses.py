@@ -1,0 +1,70 @@
+"""The paper's losses, equations 5 to 8: Loss = CE + α · Dice."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over all pixels, in nats: equation 5 for one channel, equation 6 for C channels.
+
+    logits: (B, 1, H, W) or (B, C, H, W) float; target: (B, H, W) integer, 0/1 or 0..C−1 (not checked: a check would
+    wait for the device in every step; the preprocessing has refused other labels). Raises ValueError for other shapes.
+    """
+    _check(logits, target)
+    logits = logits.float()  # sums over 65,536 pixels need more than bfloat16's 8 bits
+    if logits.shape[1] == 1:
+        return functional.binary_cross_entropy_with_logits(logits[:, 0], target.float())
+    # Pixels as rows: the same sum, and unlike the 2-D form its CUDA kernel is deterministic.
+    return functional.cross_entropy(logits.movedim(1, -1).reshape(-1, logits.shape[1]), target.reshape(-1).long())
+
+
+def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Equation 7, 1 − 2 Σpg / (Σp² + Σg²), for each sample and foreground class, then the mean over both.
+
+    Same shapes and errors as `cross_entropy`; p is the sigmoid of the one channel, or the softmax's channels 1..C−1.
+    A class absent from the target gives 1 for every p > 0; its limit, 1, is used where p underflows to 0 everywhere.
+    """
+    _check(logits, target)
+    logits = logits.float()
+    if logits.shape[1] == 1:
+        probability, truth = logits.sigmoid(), target.unsqueeze(1).float()
+    else:
+        probability = logits.softmax(dim=1)[:, 1:]
+        classes = torch.arange(1, logits.shape[1], device=target.device).view(1, -1, 1, 1)
+        truth = (target.unsqueeze(1) == classes).float()
+    overlap = (probability * truth).sum(dim=(2, 3))
+    sizes = probability.square().sum(dim=(2, 3)) + truth.sum(dim=(2, 3))  # g² = g for g in {0, 1}
+    return (1 - 2 * overlap / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean()
+
+
+class CEDiceLoss(nn.Module):
+    """Equation 8, CE + α · Dice, as a scalar; α = 0 is plain cross-entropy and computes no Dice term.
+
+    Call with logits and target as in `cross_entropy`. Raises ValueError for a negative or non-finite α.
+    """
+
+    def __init__(self, alpha: float):
+        super().__init__()
+        if not 0 <= alpha < float("inf"):
+            raise ValueError(f"alpha must be finite and not negative, not {alpha}")
+        self.alpha = alpha
+
+    def terms(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The two summands before weighting, (CE, Dice); Dice is None where α = 0 leaves it out."""
+        return cross_entropy(logits, target), dice_loss(logits, target) if self.alpha else None
+
+    def weigh(self, ce: torch.Tensor, dice: torch.Tensor | None) -> torch.Tensor:
+        """CE + α · Dice from the two `terms`."""
+        return ce if dice is None else ce + self.alpha * dice
+
+    def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.weigh(*self.terms(logits, target))
+
+
+def _check(logits: torch.Tensor, target: torch.Tensor) -> None:
+    if logits.ndim != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
+        shapes = f"{tuple(logits.shape)} and {tuple(target.shape)}"
+        raise ValueError(f"logits must be (B, C, H, W) and target (B, H, W), not {shapes}")
+    if target.is_floating_point():
+        raise ValueError(f"target must hold integer labels, not {target.dtype}")

@@ -1,0 +1,59 @@
+"""Where everything lies, relative to the project's root: the same names as in `dvc.yaml`, which a test compares."""
+
+from pathlib import Path
+
+
+def raw(study: str, dataset: str) -> Path:
+    """Folder of a data set's files in their canonical layout."""
+    return Path("data") / study / "raw" / dataset
+
+
+def slices(study: str, dataset: str) -> tuple[Path, Path]:
+    """The arrays and the index table of `cedice.slices`."""
+    folder = Path("data") / study / "slices"
+    return folder / f"{dataset}.npz", folder / f"{dataset}.csv"
+
+
+def predictions(study: str, dataset: str, arm: str) -> Path:
+    """Predicted label maps of the validation slices (`cedice.evaluation`)."""
+    return Path("data") / study / "predictions" / dataset / f"{arm}.npz"
+
+
+def weights(study: str, dataset: str, arm: str) -> Path:
+    """The network after the last epoch."""
+    return Path("models") / study / dataset / f"{arm}.safetensors"
+
+
+def reports(study: str) -> Path:
+    """Folder of everything small that is read by people and kept in Git."""
+    return Path("reports") / study
+
+
+def source(study: str, dataset: str) -> Path:
+    """What `download` obtained, and its hash."""
+    return reports(study) / "data" / f"{dataset}-source.json"
+
+
+def slices_summary(study: str, dataset: str) -> Path:
+    """Counts and class shares of the slices."""
+    return reports(study) / "data" / f"{dataset}-slices.json"
+
+
+def history(study: str, dataset: str, arm: str) -> Path:
+    """One row per epoch (`cedice.training.train`)."""
+    return reports(study) / "history" / dataset / f"{arm}.csv"
+
+
+def run_record(study: str, dataset: str, arm: str) -> Path:
+    """Device, versions, wall time, revision and data of a training."""
+    return reports(study) / "runs" / dataset / f"{arm}.json"
+
+
+def counts(study: str, dataset: str, arm: str) -> Path:
+    """TP, FP, FN, TN per validation slice and class (`cedice.evaluation`)."""
+    return reports(study) / "counts" / dataset / f"{arm}.csv"
+
+
+def figures(study: str) -> Path:
+    """Folder of Figures 1 to 5."""
+    return reports(study) / "figures"

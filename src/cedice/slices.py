@@ -1,0 +1,140 @@
+"""Volumes to 256×256 slices, and the two files that hold them.
+
+Layout of `data/<study>/slices/<data set>.npz` (compressed, no pickle): `images` and `masks`, both (N, 256, 256) uint8,
+0–255 grey values and labels 0..C−1. `<data set>.csv` has the same N rows in the same order: slice, volume, patient,
+frame, split ("train" or "val"), native_height, native_width (pixels), spacing_slices, spacing_rows, spacing_columns (in
+spacing_unit, "unknown" where a file names none; empty for plain images), and pixels_1 … pixels_C−1, the foreground
+pixels per class in the 256×256 mask.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from cedice import splits
+from cedice.datasets.cases import Case, Facts
+from cedice.errors import CediceError
+from cedice.files import replacing
+
+SIZE = 256  # pixels; the paper's
+
+
+@dataclass(frozen=True)
+class Slices:
+    """images and masks (N, 256, 256) uint8, and the index table with one row a slice."""
+
+    images: np.ndarray
+    masks: np.ndarray
+    index: pd.DataFrame
+
+    def part(self, split: str) -> "Slices":
+        """The slices of one split, in order."""
+        chosen = (self.index["split"] == split).to_numpy()
+        return Slices(self.images[chosen], self.masks[chosen], self.index[chosen].reset_index(drop=True))
+
+
+def build(source: ModuleType, cases: list[Case], split: str) -> Slices:
+    """Read every case and resize its slices; ``split`` is "patient" (or the source's official one) or "slice".
+
+    Raises CediceError for whatever is wrong with a file.
+    """
+    images, masks, rows = [], [], []
+    for case in tqdm(cases, desc=f"slices {source.NAME}", unit="volume", disable=None):
+        volume = source.read(case)
+        spacing = volume.spacing or (None, None, None)
+        for number, (image, mask) in enumerate(zip(volume.image, volume.mask, strict=True)):
+            images.append(resize_image(image))
+            masks.append(resize_mask(mask))
+            rows.append(
+                {
+                    "slice": f"{case.volume}_z{number:02d}" if len(volume.image) > 1 else case.volume,
+                    "volume": case.volume,
+                    "patient": case.patient,
+                    "frame": case.frame,
+                    "split": case.official_split,
+                    "patient_number": case.patient_number,
+                    "native_height": image.shape[0],
+                    "native_width": image.shape[1],
+                    "spacing_slices": spacing[0],
+                    "spacing_rows": spacing[1],
+                    "spacing_columns": spacing[2],
+                    "spacing_unit": volume.unit,
+                    **{f"pixels_{label}": int((masks[-1] == label).sum()) for label in range(1, len(source.CLASSES))},
+                }
+            )
+    index = pd.DataFrame(rows)
+    numbers = index.pop("patient_number").to_list()
+    if split == "slice":
+        index["split"] = splits.by_slice(len(index))
+    else:
+        if index["split"].isna().any():
+            index["split"] = splits.by_patient(numbers)
+        splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
+    return Slices(np.stack(images), np.stack(masks), index)
+
+
+def resize_image(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32 in 0–255 → (256, 256) uint8: bilinear, widened to the area of an output pixel where it shrinks."""
+    resized = Image.fromarray(image.astype(np.float32)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    return np.clip(np.rint(np.asarray(resized)), 0, 255).astype(np.uint8)
+
+
+def resize_mask(mask: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 labels → (256, 256) uint8: the nearest pixel, so that no label is invented between two classes."""
+    return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST))
+
+
+def summary(slices: Slices, classes: tuple[str, ...]) -> dict[str, object]:
+    """Counts and class shares of the 256×256 slices, as they go into the report."""
+    return {
+        "slices": len(slices.index),
+        "volumes": slices.index["volume"].nunique(),
+        "patients": slices.index["patient"].nunique(),
+        "train": int((slices.index["split"] == "train").sum()),
+        "val": int((slices.index["split"] == "val").sum()),
+        "slices_without_foreground": int((slices.masks == 0).all(axis=(1, 2)).sum()),
+        "classes": {
+            name: {
+                "fraction": round(float((slices.masks == label).mean()), 6),
+                "slices_without": int((slices.masks != label).all(axis=(1, 2)).sum()),
+            }
+            for label, name in enumerate(classes)
+        },
+    }
+
+
+def check_facts(found: dict[str, object], facts: Facts, name: str) -> None:
+    """Hold a `summary` of the complete real data against what is known of it; CediceError names what differs."""
+    if found["slices"] != facts.slices:
+        raise CediceError(f"{name}: {found['slices']} slices, but the complete data set has {facts.slices}")
+    for (label, measured), share, without in zip(found["classes"].items(), facts.fractions, facts.slices_without, strict=True):
+        if abs(measured["fraction"] / share - 1) > facts.tolerance:
+            raise CediceError(f"{name}: {label} covers {measured['fraction']:.4%} of the slices, but should {share:.4%}")
+        if measured["slices_without"] != without:
+            raise CediceError(f"{name}: {measured['slices_without']} slices lack the {label}, but {without} should")
+
+
+def save(slices: Slices, arrays: Path, index: Path) -> None:
+    """Write both files of the layout above; the same slices give the same bytes."""
+    with replacing(arrays) as new, new.open("wb") as file:
+        np.savez_compressed(file, images=slices.images, masks=slices.masks)
+    with replacing(index) as new:
+        slices.index.to_csv(new, index=False, lineterminator="\n")
+
+
+def load(arrays: Path, index: Path) -> Slices:
+    """Read both files of the layout above; CediceError where they are damaged or do not belong together."""
+    try:
+        with np.load(arrays, allow_pickle=False) as stored:
+            images, masks = stored["images"], stored["masks"]
+        table = pd.read_csv(index, keep_default_na=False, dtype={"slice": str, "volume": str, "patient": str, "frame": str})
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise CediceError(f"{arrays}: not readable slices ({error}); run the preprocess stage again") from error
+    if not len(images) == len(masks) == len(table) or images.shape != masks.shape:
+        raise CediceError(f"{arrays}: {images.shape} images, {masks.shape} masks and {len(table)} index rows do not match")
+    return Slices(images, masks, table)

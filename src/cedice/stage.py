@@ -1,0 +1,52 @@
+"""What every stage script does around its work: arguments, parameters, and one line for an error."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cedice import params
+from cedice.errors import CediceError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of one study; ``dataset`` and ``loss`` are "" for the stages that span them."""
+
+    params: params.Params
+    study: str
+    dataset: str
+    loss: str
+
+    @property
+    def settings(self) -> params.Study:
+        """The study's part of the parameters."""
+        return getattr(self.params, self.study)
+
+
+_KNOWN = {"study": params.STUDIES, "dataset": params.DATASETS, "loss": params.ARMS}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise CediceError(f"{message}; try {self.prog} --help")
+
+
+def run(work: Callable[[Job], None], *needs: str) -> None:
+    """Parse ``--study`` and those of ``--dataset``, ``--loss`` that ``needs`` names, load `params.yaml`, do the work.
+
+    Ends the process with status 1 and one line on standard error for anything the user can mend.
+    """
+    parser = _Parser(description=sys.modules[work.__module__].__doc__)
+    for name in ("study", *needs):
+        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN[name]))
+    try:
+        given = vars(parser.parse_args())
+        names = {name: params.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
+        work(Job(params.load(), **{"dataset": "", "loss": "", **names}))
+    except CediceError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; the same command goes on from the last epoch")

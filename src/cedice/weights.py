@@ -1,0 +1,36 @@
+"""Weights in and out: safetensors, no pickle, with the settings that made them in the file's header.
+
+The header's one entry, "cedice", is JSON: the fields of `Settings` and the hashes of the slices. One entry, because the
+library keeps several in no fixed order, and the same training must give the same bytes.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from cedice.errors import CediceError
+from cedice.files import replacing
+from cedice.training import Settings
+from cedice.unet import UNet
+
+
+def save(file: Path, model: UNet, settings: Settings, inputs: dict[str, str]) -> None:
+    """Write the model's state and what made it to ``file``."""
+    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    with replacing(file) as new:
+        save_file(state, new, metadata={"cedice": json.dumps(settings.described() | inputs, sort_keys=True)})
+
+
+def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, object]]:
+    """The network on ``device`` in evaluation mode, and its header; CediceError for a missing or damaged file."""
+    try:
+        with safe_open(file, framework="pt") as stored:
+            header = json.loads(stored.metadata()["cedice"])
+        model = UNet(**header["network"])
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CediceError(f"{file}: not readable weights of this project ({error}); run the train stage again") from error
+    return model.to(device, memory_format=torch.channels_last).eval(), header
