@@ -1,12 +1,10 @@
 """Train the U-Net of one arm; write its weights, one history row per epoch, and a record of the run."""
 
 import json
-import subprocess
-import time
 
 import pandas as pd
 
-from cedice import checkpoints, hardware, paths, slices, weights
+from cedice import checkpoints, hardware, paths, provenance, slices, weights
 from cedice.datasets import SOURCES
 from cedice.files import replacing, sha256, write_json
 from cedice.stage import Job, run
@@ -30,32 +28,22 @@ def train_arm(job: Job) -> None:
     inputs = {"slices_sha256": sha256(arrays), "index_sha256": sha256(index)}
     decisive = settings.described() | inputs | {"device": hardware.device_name()}
     checkpoint = checkpoints.path(checkpoints.key(decisive))
-    start = time.perf_counter()
+    revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     model, history = train(*tensors, settings, checkpoint, f"{job.study} {job.dataset} {job.loss}")
     weights.save(paths.weights(job.study, job.dataset, job.loss), model, settings, inputs)
     with replacing(paths.history(job.study, job.dataset, job.loss)) as new:
         pd.DataFrame(history).to_csv(new, index=False, lineterminator="\n")
     record = {
         "device": hardware.device_name(),
-        "versions": hardware.versions(),
-        "precision": settings.described()["autocast"],
-        "training_seconds": round(sum(row["seconds"] for row in history), 1),
-        "wall_seconds_of_last_start": round(time.perf_counter() - start, 1),
-        "revision": _revision(),
+        "versions": provenance.versions(),
+        "settings": settings.described(),
+        "wall_seconds": round(sum(row["seconds"] for row in history), 1),
+        "revision": revision,
         "data_sha256": json.loads(paths.source(job.study, job.dataset).read_text())["sha256"],
         **inputs,
     }
     write_json(paths.run_record(job.study, job.dataset, job.loss), record)
     checkpoint.unlink()
-
-
-def _revision() -> str:
-    """The Git revision, with "+changes" where the work tree differs; "unknown" outside a checkout."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 if __name__ == "__main__":

@@ -23,12 +23,6 @@ def device_name() -> str:
     return f"{platform.machine()} CPU ({capability}, {torch.get_num_threads()} threads)"
 
 
-def versions() -> dict[str, str]:
-    """Of everything that a trained weight depends on."""
-    cuda = {"cuda": torch.version.cuda} if device().type == "cuda" else {}
-    return {"python": platform.python_version(), "torch": torch.__version__, **cuda}
-
-
 def autocast_dtype(precision: str) -> torch.dtype | None:
     """torch.bfloat16 for "bf16", and for "auto" where the hardware computes in it; None means float32 throughout."""
     if precision == "auto":
