@@ -11,12 +11,13 @@ from cedice.errors import CediceError
 
 @dataclass(frozen=True)
 class Job:
-    """One stage of one study; ``dataset`` and ``loss`` are "" for the stages that span them."""
+    """One stage of one study; a name that the stage does not take is ""."""
 
     params: params.Params
     study: str
     dataset: str
     loss: str
+    figures: str
 
     @property
     def settings(self) -> params.Study:
@@ -24,7 +25,7 @@ class Job:
         return getattr(self.params, self.study)
 
 
-_KNOWN = {"study": params.STUDIES, "dataset": params.DATASETS, "loss": params.ARMS}
+_KNOWN = {"study": params.STUDIES, "dataset": params.DATASETS, "loss": params.ARMS, "figures": ("all", "without-slices")}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,7 +34,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(work: Callable[[Job], None], *needs: str) -> None:
-    """Parse ``--study`` and those of ``--dataset``, ``--loss`` that ``needs`` names, load `params.yaml`, do the work.
+    """Parse ``--study`` and those of ``--dataset``, ``--loss``, ``--figures`` that ``needs`` names, load
+    `params.yaml`, do the work.
 
     Ends the process with status 1 and one line on standard error for anything the user can mend.
     """
@@ -43,7 +45,7 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
     try:
         given = vars(parser.parse_args())
         names = {name: params.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
-        work(Job(params.load(), **{"dataset": "", "loss": "", **names}))
+        work(Job(params.load(), **dict.fromkeys(_KNOWN, "") | names))
     except CediceError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

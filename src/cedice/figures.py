@@ -1,0 +1,173 @@
+"""Figures 1 to 5 of the paper, from our own runs. The same inputs give the same bytes.
+
+1: the network, drawn from the very object that is trained. 2 and 3: predictions for five validation slices, α = 0 and
+α = 1. 4 and 5: the metrics over the epochs, α = 0 against α = 1, on COVID-19 and on ACDC.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+
+from cedice.files import replacing
+from cedice.paper import TABLE_1
+from cedice.params import ARMS
+from cedice.slices import SIZE, Slices
+from cedice.tables import DATASET_TITLES, METRIC_TITLES
+from cedice.unet import UNet
+
+SAMPLES = 5
+ARM_COLOURS = {"ce": "#4477AA", "ce_dl": "#CC3311"}  # told apart by every kind of colour vision, and in grey
+_OUTCOMES = {"correct": "#228833", "missed": "#EE7733", "too much": "#AA3377"}
+_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without the library's name in it."""
+    with replacing(path) as new:
+        figure.savefig(new, dpi=110, metadata={"Software": None})
+
+
+def network(settings: dict[str, object]) -> Figure:
+    """Figure 1: every level's channels and size, measured by sending one slice through `UNet(**settings)`."""
+    model = UNet(**settings).eval()
+    shapes: dict[torch.nn.Module, tuple[int, ...]] = {}
+    for block in [*model.encoder, *model.decoder, model.head]:
+        block.register_forward_hook(lambda module, _, output: shapes.__setitem__(module, tuple(output.shape)))
+    with torch.inference_mode():
+        result = model(torch.zeros(1, settings["in_channels"], SIZE, SIZE))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 5.6), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        depth = model.depth
+        down = [(level, -level, shapes[block]) for level, block in enumerate(model.encoder)]
+        up = [(depth + step + 1, -(depth - step - 1), shapes[block]) for step, block in enumerate(model.decoder)]
+        nodes = [(-1, 0, (1, settings["in_channels"], SIZE, SIZE)), *down, *up, (2 * depth + 1, 0, tuple(result.shape))]
+        for x, y, shape in nodes:
+            _box(axes, x, y, shape, outer=x in (-1, 2 * depth + 1))
+        for (x0, y0, _), (x1, y1, _) in pairwise(nodes):
+            colour = "#444444" if y0 == y1 else "#CC3311" if y1 < y0 else "#228833"
+            _arrow(axes, (x0, y0), (x1, y1), colour)
+        for level in range(depth):
+            _arrow(axes, (level, -level), (2 * depth - level, -level), "#888888", "--")
+        convolution = "3×3 convolution" + (", batch norm" if settings["norm"] == "batch" else "") + ", ReLU, twice"
+        border = "padded" if settings["padding"] == "same" else "unpadded, border mirrored before and cropped after"
+        legend = [
+            Patch(facecolor="#BBD0E8", edgecolor="#4477AA", label=f"{convolution} ({border})"),
+            Line2D([], [], color="#CC3311", label="2×2 max pooling, stride 2"),
+            Line2D([], [], color="#228833", label="2×2 transposed convolution, stride 2"),
+            Line2D([], [], color="#888888", linestyle="--", label="skip connection: concatenate"),
+            Line2D([], [], color="#444444", label="first block; last 1×1 convolution to the logits"),
+        ]
+        axes.legend(handles=legend, loc="lower center", frameon=False, fontsize=8, bbox_to_anchor=(0.5, -0.04))
+        axes.set_xlim(-1.7, 2 * depth + 1.7)
+        axes.set_ylim(-depth - 1.6, 0.8)
+        axes.set_title(f"Figure 1. The U-Net as trained: {parameters:,} parameters; channels above, pixels below each block")
+    return figure
+
+
+def _box(axes: mpl.axes.Axes, x: float, y: float, shape: tuple[int, ...], outer: bool) -> None:
+    face, edge = ("#FFFFFF", "#444444") if outer else ("#BBD0E8", "#4477AA")
+    axes.add_patch(Rectangle((x - 0.32, y - 0.2), 0.64, 0.4, facecolor=face, edgecolor=edge, zorder=2))
+    axes.text(x, y + 0.02, str(shape[1]), ha="center", va="center", fontsize=9, zorder=3)
+    axes.text(x, y - 0.31, f"{shape[2]}×{shape[3]}", ha="center", va="center", fontsize=7, zorder=3)
+
+
+def _arrow(axes: mpl.axes.Axes, start: tuple[float, float], end: tuple[float, float], colour: str, line: str = "-") -> None:
+    arrow = FancyArrowPatch(
+        start, end, arrowstyle="-|>", mutation_scale=9, shrinkA=20, shrinkB=20, color=colour, linestyle=line, zorder=1
+    )
+    axes.add_patch(arrow)
+
+
+def choose_samples(val: Slices) -> list[int]:
+    """Positions of the validation slices to show: at five evenly spaced ranks of foreground size among those that have
+    any, so that nobody picks the pretty ones and both arms show the same."""
+    sizes = (val.masks > 0).sum(axis=(1, 2))
+    ranked = [position for position in np.argsort(sizes, kind="stable") if sizes[position]]
+    if not ranked:
+        ranked = list(range(len(sizes)))
+    ranks = np.linspace(0, len(ranked) - 1, SAMPLES + 2)[1:-1]
+    return [int(ranked[round(rank)]) for rank in ranks]
+
+
+def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], title: str) -> Figure:
+    """Figures 2 and 3: per data set the slice, the truth, and the prediction coloured by outcome.
+
+    ``labels``: the predicted maps (N, 256, 256) of the slices in ``validation``, by data set.
+    """
+    rows = [(dataset, kind) for dataset in DATASET_TITLES for kind in ("slice", "truth", "prediction")]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.4, 9.6), layout="constrained")
+        grid = figure.subplots(len(rows), SAMPLES)
+        for row, (dataset, kind) in zip(grid, rows, strict=True):
+            val = validation[dataset]
+            for axes, position in zip(row, choose_samples(val), strict=True):
+                image, truth, found = val.images[position], val.masks[position], labels[dataset][position]
+                axes.set(xticks=[], yticks=[])
+                axes.grid(False)
+                axes.spines[:].set_visible(False)
+                axes.imshow(_paint(image, truth, found, kind), interpolation="antialiased")
+                if kind == "slice":
+                    axes.set_title(val.index["slice"][position], fontsize=6.5)
+            row[0].set_ylabel(f"{DATASET_TITLES[dataset]}\n{kind}", fontsize=8)
+        handles = [Patch(color=colour, label=name) for name, colour in _OUTCOMES.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, title="prediction against truth")
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _paint(image: np.ndarray, truth: np.ndarray, found: np.ndarray, kind: str) -> np.ndarray:
+    """(H, W, 3) float: the slice, with the truth's classes or the prediction's outcomes over it."""
+    picture = np.repeat(image[..., None] / 255.0, 3, axis=2)
+    if kind == "truth":
+        layers = {colour: truth == label for label, colour in enumerate(("#66CCEE", "#CCBB44", "#EE6677"), start=1)}
+    elif kind == "prediction":
+        masks = (found == truth) & (truth > 0), (found != truth) & (truth > 0), (found != truth) & (truth == 0)
+        layers = dict(zip(_OUTCOMES.values(), masks, strict=True))
+    else:
+        layers = {}
+    for colour, chosen in layers.items():
+        picture[chosen] = 0.45 * picture[chosen] + 0.55 * np.array(to_rgb(colour))
+    return picture
+
+
+def curves(histories: dict[str, pd.DataFrame], alphas: dict[str, str], dataset: str, title: str, with_paper: bool) -> Figure:
+    """Figures 4 and 5: Dice, IoU and pixel error of both arms over the epochs, in both headline conventions.
+
+    ``with_paper`` adds the paper's Table 1 as dotted lines: for real data only.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 3.6), layout="constrained")
+        for axes, (metric, name) in zip(figure.subplots(1, 3), METRIC_TITLES.items(), strict=True):
+            for arm in ARMS:
+                history, colour = histories[arm], ARM_COLOURS[arm]
+                axes.plot(history["epoch"], history[f"{metric}_with_background"], color=colour, linewidth=1.4)
+                if metric != "pixel_error":  # the same number in both conventions
+                    axes.plot(history["epoch"], history[f"{metric}_foreground"], color=colour, linewidth=1.1, linestyle="--")
+                if with_paper:
+                    axes.axhline(TABLE_1[dataset][arm][metric], color=colour, linewidth=0.9, linestyle=":")
+            axes.set(xlabel="epoch", title=name)
+            if metric == "pixel_error":
+                axes.set_yscale("log")  # the first epochs are a hundred times worse than the last
+            else:
+                axes.set_ylim(0, 1)
+        handles = [Line2D([], [], color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
+        handles += [
+            Line2D([], [], color="#444444", label="including background"),
+            Line2D([], [], color="#444444", linestyle="--", label="foreground only"),
+        ]
+        if with_paper:
+            handles.append(Line2D([], [], color="#444444", linestyle=":", label="the paper's last value"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        figure.suptitle(title, fontsize=10)
+    return figure

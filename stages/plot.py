@@ -1,0 +1,38 @@
+"""Draw Figures 1 to 5 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
+
+import numpy as np
+import pandas as pd
+
+from cedice import figures, paths, slices
+from cedice.params import ARMS, DATASETS
+from cedice.stage import Job, run
+
+
+def plot(job: Job) -> None:
+    real = job.settings.source.kind == "archive"
+    note = f"study {job.study}" + ("" if real else ", synthetic data")
+    alphas = {arm: f"{getattr(job.params.loss, arm).alpha:g}" for arm in ARMS}
+    network = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
+    drawn = {1: figures.network({"in_channels": 1, "out_channels": 4, **network})}
+    if job.figures == "all":
+        validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in DATASETS}
+        for number, arm in ((2, "ce"), (3, "ce_dl")):
+            labels = {dataset: _labels(job.study, dataset, arm) for dataset in DATASETS}
+            title = f"Figure {number}. Five validation slices, α = {alphas[arm]} ({note})"
+            drawn[number] = figures.predictions(validation, labels, title)
+    for number, dataset in ((4, "covid19"), (5, "acdc")):
+        histories = {arm: pd.read_csv(paths.history(job.study, dataset, arm)) for arm in ARMS}
+        title = f"Figure {number}. {figures.DATASET_TITLES[dataset]} validation set over the epochs ({note})"
+        drawn[number] = figures.curves(histories, alphas, dataset, title, with_paper=real)
+    for number, figure in drawn.items():
+        figures.save(figure, paths.figures(job.study) / f"figure{number}.png")
+    print(f"{len(drawn)} figures in {paths.figures(job.study)}")
+
+
+def _labels(study: str, dataset: str, arm: str) -> np.ndarray:
+    with np.load(paths.predictions(study, dataset, arm), allow_pickle=False) as stored:
+        return stored["labels"]
+
+
+if __name__ == "__main__":
+    run(plot, "figures")
