@@ -1,9 +1,9 @@
 """Draw Figures 1 to 5 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
 
-import numpy as np
 import pandas as pd
 
 from cedice import figures, paths, slices
+from cedice.files import read_arrays
 from cedice.params import ARMS, DATASETS
 from cedice.stage import Job, run
 
@@ -17,7 +17,7 @@ def plot(job: Job) -> None:
     if job.figures == "all":
         validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in DATASETS}
         for number, arm in ((2, "ce"), (3, "ce_dl")):
-            labels = {dataset: _labels(job.study, dataset, arm) for dataset in DATASETS}
+            labels = {dataset: read_arrays(paths.predictions(job.study, dataset, arm), "labels")[0] for dataset in DATASETS}
             title = f"Figure {number}. Five validation slices, α = {alphas[arm]} ({note})"
             drawn[number] = figures.predictions(validation, labels, title)
     for number, dataset in ((4, "covid19"), (5, "acdc")):
@@ -27,11 +27,6 @@ def plot(job: Job) -> None:
     for number, figure in drawn.items():
         figures.save(figure, paths.figures(job.study) / f"figure{number}.png")
     print(f"{len(drawn)} figures in {paths.figures(job.study)}")
-
-
-def _labels(study: str, dataset: str, arm: str) -> np.ndarray:
-    with np.load(paths.predictions(study, dataset, arm), allow_pickle=False) as stored:
-        return stored["labels"]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from cedice.errors import CediceError
-from cedice.files import replacing
+from cedice.files import replacing, write_arrays
 from cedice.metrics import headline, region_counts
 from cedice.training import Tensors, infer, predict
 from cedice.unet import UNet
@@ -40,8 +40,7 @@ def evaluate(
 
 def save(counts: pd.DataFrame, labels: np.ndarray, table: Path, arrays: Path) -> None:
     """Write both files of the layouts above."""
-    with replacing(arrays) as new, new.open("wb") as file:
-        np.savez_compressed(file, labels=labels)
+    write_arrays(arrays, labels=labels)
     with replacing(table) as new:
         counts.to_csv(new, index=False, lineterminator="\n")
 

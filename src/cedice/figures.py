@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from cedice.files import replacing
 from cedice.paper import TABLE_1
@@ -71,7 +72,7 @@ def network(settings: dict[str, object]) -> Figure:
         axes.legend(handles=legend, loc="lower center", frameon=False, fontsize=8, bbox_to_anchor=(0.5, -0.04))
         axes.set_xlim(-1.7, 2 * depth + 1.7)
         axes.set_ylim(-depth - 1.6, 0.8)
-        axes.set_title(f"Figure 1. The U-Net as trained: {parameters:,} parameters; channels above, pixels below each block")
+        axes.set_title(f"Figure 1. The U-Net as trained: {parameters:,} parameters; channels in, pixels above each block")
     return figure
 
 
@@ -79,7 +80,7 @@ def _box(axes: mpl.axes.Axes, x: float, y: float, shape: tuple[int, ...], outer:
     face, edge = ("#FFFFFF", "#444444") if outer else ("#BBD0E8", "#4477AA")
     axes.add_patch(Rectangle((x - 0.32, y - 0.2), 0.64, 0.4, facecolor=face, edgecolor=edge, zorder=2))
     axes.text(x, y + 0.02, str(shape[1]), ha="center", va="center", fontsize=9, zorder=3)
-    axes.text(x, y - 0.31, f"{shape[2]}×{shape[3]}", ha="center", va="center", fontsize=7, zorder=3)
+    axes.text(x, y + 0.31, f"{shape[2]}×{shape[3]}", ha="center", va="center", fontsize=7, zorder=3)
 
 
 def _arrow(axes: mpl.axes.Axes, start: tuple[float, float], end: tuple[float, float], colour: str, line: str = "-") -> None:
@@ -157,6 +158,7 @@ def curves(histories: dict[str, pd.DataFrame], alphas: dict[str, str], dataset: 
                 if with_paper:
                     axes.axhline(TABLE_1[dataset][arm][metric], color=colour, linewidth=0.9, linestyle=":")
             axes.set(xlabel="epoch", title=name)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if metric == "pixel_error":
                 axes.set_yscale("log")  # the first epochs are a hundred times worse than the last
             else:
@@ -167,7 +169,7 @@ def curves(histories: dict[str, pd.DataFrame], alphas: dict[str, str], dataset: 
             Line2D([], [], color="#444444", linestyle="--", label="foreground only"),
         ]
         if with_paper:
-            handles.append(Line2D([], [], color="#444444", linestyle=":", label="the paper's last value"))
+            handles.append(Line2D([], [], color="#444444", linestyle=":", label="the paper's Table 1"))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=10)
     return figure

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
-import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+
+from cedice.errors import CediceError
 
 
 @contextmanager
@@ -50,9 +55,18 @@ def tree_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def remove(path: Path) -> None:
-    """Remove a file or folder that may not exist."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def write_arrays(target: Path, **arrays: np.ndarray) -> None:
+    """Write named arrays as a compressed .npz through `replacing`; the same arrays give the same bytes."""
+    with replacing(target) as new, new.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """The named arrays of an .npz, never a pickle; CediceError where the file is damaged or lacks one."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return [stored[name] for name in names]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CediceError(f"{path}: not readable ({error}); run the stage that writes it again") from error

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cedice import splits
 from cedice.datasets.cases import Case, Facts
 from cedice.errors import CediceError
-from cedice.files import replacing
+from cedice.files import read_arrays, replacing, write_arrays
 
 SIZE = 256  # pixels; the paper's
 
@@ -121,20 +121,19 @@ def check_facts(found: dict[str, object], facts: Facts, name: str) -> None:
 
 def save(slices: Slices, arrays: Path, index: Path) -> None:
     """Write both files of the layout above; the same slices give the same bytes."""
-    with replacing(arrays) as new, new.open("wb") as file:
-        np.savez_compressed(file, images=slices.images, masks=slices.masks)
+    write_arrays(arrays, images=slices.images, masks=slices.masks)
     with replacing(index) as new:
         slices.index.to_csv(new, index=False, lineterminator="\n")
 
 
 def load(arrays: Path, index: Path) -> Slices:
     """Read both files of the layout above; CediceError where they are damaged or do not belong together."""
+    images, masks = read_arrays(arrays, "images", "masks")
     try:
-        with np.load(arrays, allow_pickle=False) as stored:
-            images, masks = stored["images"], stored["masks"]
-        table = pd.read_csv(index, keep_default_na=False, dtype={"slice": str, "volume": str, "patient": str, "frame": str})
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise CediceError(f"{arrays}: not readable slices ({error}); run the preprocess stage again") from error
+        table = pd.read_csv(index, keep_default_na=False, dtype=dict.fromkeys(("slice", "volume", "patient", "frame"), str))
+        table["split"], table["patient"]
+    except (ValueError, KeyError) as error:
+        raise CediceError(f"{index}: not an index table ({error}); run the preprocess stage again") from error
     if not len(images) == len(masks) == len(table) or images.shape != masks.shape:
         raise CediceError(f"{arrays}: {images.shape} images, {masks.shape} masks and {len(table)} index rows do not match")
     return Slices(images, masks, table)

@@ -29,12 +29,17 @@ def obtain(source: ModuleType, destination: Path) -> dict[str, object]:
     origin, archive = "CEDICE_ARCHIVES", _local(source)
     if archive is None:
         origin, archive = source.URL, _download(source)
-    with replacing(destination, folder=True) as new:
-        if archive.is_dir():
-            _copy_folder(source, archive, new)
-        else:
-            _unzip(source, archive, new)
-        source.verify(new)
+    try:
+        with replacing(destination, folder=True) as new:
+            if archive.is_dir():
+                _copy_folder(source, archive, new)
+            else:
+                _unzip(source, archive, new)
+            source.verify(new)
+    except CediceError:
+        if archive.parent == DOWNLOADS.absolute():
+            archive.unlink()  # a page of HTML, say: the next try must ask the network again
+        raise
     return {
         "origin": origin,
         "archive": archive.name,

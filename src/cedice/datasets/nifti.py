@@ -21,12 +21,12 @@ def read(path: Path) -> tuple[np.ndarray, tuple[float, float, float], str]:
         voxels = np.asanyarray(image.dataobj)
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
         raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
+    if not voxels.size:
+        raise CediceError(f"{path}: empty volume {voxels.shape}; get it again")
     if voxels.ndim != 3:
         raise CediceError(
             f"{path}: {voxels.ndim}-D {voxels.shape}, but one 3-D volume a file is needed; split the series first"
         )
-    if 0 in voxels.shape:
-        raise CediceError(f"{path}: empty volume {voxels.shape}")
     bad = ~np.isfinite(voxels)
     if bad.any():
         slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])

@@ -65,9 +65,9 @@ def _label_slice(heart: dict[str, object], position: float, contraction: float) 
         across = heart["y"] * np.cos(turn) - heart["x"] * np.sin(turn)
         size = heart["cavity"] * taper
         labels[np.hypot((along + 1.1 * size) / (reach * size), across / (1.25 * size)) < 1] = _RV
-    if position >= 0:  # above the valve plane there is no closed ring of myocardium
-        labels[heart["radius"] < outer] = _MYOCARDIUM
-        labels[heart["radius"] < cavity] = _LV
+    above_the_valves = position < 0  # where the experts label the right ventricle alone
+    labels[heart["radius"] < outer] = 0 if above_the_valves else _MYOCARDIUM
+    labels[heart["radius"] < cavity] = 0 if above_the_valves else _LV
     return labels
 
 

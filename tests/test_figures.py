@@ -1,0 +1,66 @@
+"""Figures: the same bytes every time, the same slices for both arms, the network as it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cedice import figures
+from cedice.metrics import CONVENTIONS, METRICS
+from cedice.slices import Slices
+
+NETWORK = {"in_channels": 1, "out_channels": 4, "base_channels": 4, "depth": 3, "norm": "batch", "padding": "same"}
+
+
+def val(count: int, classes: int) -> Slices:
+    """Slices whose foreground grows with their number; the first has none."""
+    masks = np.zeros((count, 256, 256), np.uint8)
+    for number in range(count):
+        masks[number, :number] = 1 + number % (classes - 1)
+    images = np.random.default_rng(0).integers(0, 256, masks.shape, dtype=np.uint8)
+    return Slices(images, masks, pd.DataFrame({"slice": [f"s{number}" for number in range(count)]}))
+
+
+def drawn():
+    validation = {"acdc": val(20, 4), "covid19": val(9, 2)}
+    labels = {dataset: np.roll(part.masks, 3, axis=1) for dataset, part in validation.items()}
+    columns = {f"{metric}_{convention}": np.linspace(0.1, 0.9, 4) for metric in METRICS for convention in CONVENTIONS}
+    history = pd.DataFrame({"epoch": range(1, 5), **columns})
+    histories, alphas = {"ce": history, "ce_dl": history}, {"ce": "0", "ce_dl": "1"}
+    yield figures.network(NETWORK)
+    yield figures.predictions(validation, labels, "predictions")
+    yield figures.curves(histories, alphas, "acdc", "curves", with_paper=True)
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    for number, (first, again) in enumerate(zip(drawn(), drawn(), strict=True)):
+        paths = [tmp_path / f"{number}{letter}.png" for letter in "ab"]
+        for figure, path in zip((first, again), paths, strict=True):
+            figures.save(figure, path)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+        with Image.open(paths[0]) as image:
+            assert not {"Software", "Author", "Title"} & set(image.info)
+            assert len(image.convert("L").histogram()) - image.convert("L").histogram().count(0) > 20  # not blank
+
+
+def test_samples_are_evenly_spaced_ranks_of_size_and_never_empty():
+    assert figures.choose_samples(val(20, 4)) == [4, 7, 10, 13, 16]
+    assert 0 not in figures.choose_samples(val(6, 2))
+
+
+def test_the_network_figure_shows_measured_shapes():
+    texts = [text.get_text() for text in figures.network(NETWORK).axes[0].texts]
+    assert texts[0:2] == ["1", "256×256"]
+    assert [texts[index] for index in range(2, 10, 2)] == ["4", "8", "16", "32"]
+    assert texts[9] == "32×32"
+    valid = figures.network(NETWORK | {"padding": "valid"}).axes[0].texts
+    assert valid[3].get_text() == "344×344"  # 348 in, mirrored, less two unpadded convolutions
+
+
+@pytest.mark.parametrize("with_paper", [True, False])
+def test_the_papers_lines_stand_only_beside_real_data(with_paper):
+    history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
+    both = {"ce": history, "ce_dl": history}
+    figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "acdc", "t", with_paper)
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [line.get_ydata()[0] for line in dotted] == ([0.9090, 0.9213] if with_paper else [])

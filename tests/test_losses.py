@@ -1,0 +1,118 @@
+"""Equations 5 to 8 against PyTorch's and MONAI's own, against values worked by hand, and for what must always hold."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from monai.losses import DiceLoss
+from torch.nn import functional
+
+from cedice.losses import CEDiceLoss, cross_entropy, dice_loss
+
+
+def sample(channels: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(3, channels, 17, 23, generator=generator)
+    return logits, torch.randint(0, max(channels, 2), (3, 17, 23), generator=generator)
+
+
+def monai_dice(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    several = logits.shape[1] > 1
+    options = {"softmax": True, "to_onehot_y": True, "include_background": False} if several else {"sigmoid": True}
+    return DiceLoss(squared_pred=True, smooth_nr=0, smooth_dr=0, **options)(logits, target.unsqueeze(1).float())
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_dice_loss_and_its_gradient_agree_with_monai(channels):
+    logits, target = sample(channels)
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    dice_loss(ours, target).backward()
+    monai_dice(theirs, target).backward()
+    torch.testing.assert_close(dice_loss(logits, target), monai_dice(logits, target))
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_cross_entropy_agrees_with_pytorch():
+    logits, target = sample(4)
+    torch.testing.assert_close(cross_entropy(logits, target), functional.cross_entropy(logits, target))
+    logits, target = sample(1)
+    expected = functional.binary_cross_entropy(logits.double().sigmoid()[:, 0], target.double())
+    torch.testing.assert_close(cross_entropy(logits, target).double(), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_equation_5_and_7_by_hand():
+    # Probabilities 1/2 and 3/4 for the targets 0 and 1: CE = (ln 2 + ln 4/3) / 2; Dice loss = 1 − 2·¾ / (¼ + 9/16 + 1).
+    logits = torch.tensor([0.0, math.log(3)]).view(1, 1, 1, 2)
+    target = torch.tensor([0, 1]).view(1, 1, 2)
+    assert cross_entropy(logits, target).item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    assert dice_loss(logits, target).item() == pytest.approx(1 - 1.5 / (0.25 + 0.5625 + 1))
+
+
+def test_dice_loss_is_the_mean_over_samples_and_foreground_classes():
+    logits, target = sample(4)
+    one_by_one = [
+        1 - 2 * (p * (t == label)).sum() / (p.square().sum() + (t == label).sum())
+        for probabilities, t in zip(logits.softmax(1), target, strict=True)
+        for label in (1, 2, 3)
+        for p in [probabilities[label]]
+    ]
+    torch.testing.assert_close(dice_loss(logits, target), torch.stack(one_by_one).mean())
+
+
+def test_alpha_weighs_the_dice_term_and_zero_skips_it():
+    logits, target = sample(4)
+    ce, dice = cross_entropy(logits, target), dice_loss(logits, target)
+    torch.testing.assert_close(CEDiceLoss(0.25)(logits, target), ce + 0.25 * dice)
+    assert CEDiceLoss(0).terms(logits, target)[1] is None
+    assert CEDiceLoss(0)(logits, target) == ce
+
+
+def test_an_absent_class_costs_one_and_gives_no_gradient():
+    logits = torch.zeros(1, 1, 4, 4, requires_grad=True)
+    loss = dice_loss(logits, torch.zeros(1, 4, 4, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 1
+    assert not logits.grad.any()
+    assert dice_loss(torch.full((1, 1, 4, 4), -1e4), torch.zeros(1, 4, 4, dtype=torch.long)).item() == 1  # 0/0
+
+
+def test_bfloat16_logits_are_summed_in_float32():
+    logits, target = sample(4)
+    coarse = logits.bfloat16()
+    torch.testing.assert_close(CEDiceLoss(1)(coarse, target), CEDiceLoss(1)(coarse.float(), target))
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5), st.floats(0.01, 30))
+@settings(max_examples=50, deadline=None)
+def test_dice_loss_stays_between_zero_and_one_and_ignores_the_order_of_pixels(seed, channels, scale):
+    logits, target = sample(channels, seed)
+    logits = logits * scale
+    loss = dice_loss(logits, target)
+    assert -1e-6 <= loss.item() <= 1 + 1e-6
+    order = torch.randperm(17 * 23, generator=torch.Generator().manual_seed(seed))
+    shuffled = logits.flatten(2)[..., order].view_as(logits), target.flatten(1)[..., order].view_as(target)
+    torch.testing.assert_close(dice_loss(*shuffled), loss)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_perfect_prediction_costs_nothing(channels):
+    _, target = sample(channels)
+    hot = functional.one_hot(target, max(channels, 2)).movedim(-1, 1).float()
+    logits = 100 * (2 * hot - 1)[:, -channels:]
+    assert CEDiceLoss(1)(logits, target).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [-1, math.nan, math.inf])
+def test_refuses_an_impossible_alpha(alpha):
+    with pytest.raises(ValueError, match="alpha"):
+        CEDiceLoss(alpha)
+
+
+def test_refuses_shapes_and_types_that_do_not_fit():
+    logits, target = sample(4)
+    with pytest.raises(ValueError, match="target"):
+        CEDiceLoss(1)(logits, target[:, :-1])
+    with pytest.raises(ValueError, match="integer"):
+        CEDiceLoss(1)(logits, target.float())

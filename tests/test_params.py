@@ -1,0 +1,84 @@
+"""`params.yaml`: the committed file is valid, and whatever is wrong is one line that names the key."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cedice import params
+from cedice.errors import CediceError
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_committed_file_is_the_papers_setting():
+    paper = params.load(ROOT / "params.yaml").paper
+    assert paper.train.base_channels == 64
+    assert paper.train.learning_rate == 0.01
+    assert (paper.epochs.acdc, paper.epochs.covid19) == (100, 100)
+    assert paper.hardware == "gpu"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("demo.train.batch_size", 0),
+        ("demo.train.batch_size", 2.5),
+        ("demo.train.batch_size", "16"),
+        ("demo.train.batch_size", True),
+        ("small.train.learning_rate", float("nan")),
+        ("small.train.learning_rate", -0.01),
+        ("small.train.norm", "instance"),
+        ("small.train.warmup", 3),
+        ("small.train", None),
+        ("paper.epochs.acdc", 10**9),
+        ("paper.hardware", "tpu"),
+        ("demo.source.kind", "internet"),
+        ("demo.source.patients", 2),
+        ("demo.split", "random"),
+        ("loss.ce_dl.alpha", "one"),
+        ("loss.ce_dl.alpha", -1),
+        ("loss.dice", {"alpha": 1}),
+        ("big", {}),
+    ],
+)
+def test_a_wrong_key_is_named(tmp_path, edit_params, key, value):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit_params(tmp_path, {key: value})
+    with pytest.raises(CediceError) as caught:
+        params.load(tmp_path / "params.yaml")
+    line = str(caught.value)
+    named = key.removesuffix(".kind")  # the tag of a union is reported at the key that holds it
+    assert named in line
+    assert "\n" not in line
+
+
+def test_plain_cross_entropy_stays_plain(tmp_path, edit_params):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit_params(tmp_path, {"loss.ce.alpha": 0.5})
+    with pytest.raises(CediceError, match=r"loss: .*ce\.alpha must stay 0"):
+        params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- 1", "\x00", "demo: 1"])
+def test_a_file_that_is_not_params_is_one_line(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(CediceError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert "params.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(CediceError, match="project's root"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_unknown_names_list_the_known(project, stage):
+    assert "unknown study 'tiny': use one of demo, small, paper" in stage("table", "--study", "tiny")
+    line = stage("train", "--study", "demo", "--dataset", "brats", "--loss", "ce")
+    assert "unknown dataset 'brats': use one of acdc, covid19" in line
+    line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "dice")
+    assert "unknown loss 'dice': use one of ce, ce_dl" in line
+    assert "--dataset" in stage("download", "--study", "demo")
+    assert "--speed" in stage("table", "--study", "demo", "--speed", "9")

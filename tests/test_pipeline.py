@@ -1,0 +1,144 @@
+"""The pipeline as a user runs it: DVC from nothing to Table 1 and the figures, then only what a change asks for."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, copy_project
+
+from cedice import params, paths
+
+TARGETS = ("table@demo", "plot@demo")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A copy of the project after `dvc repro` of its tiny demo, under Git, as after `make demo`."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def repro(command, folder: Path, *options: str) -> str:
+    status, output = command("dvc", "repro", *TARGETS, *options, cwd=folder)
+    assert status == 0, output
+    return output
+
+
+def running(output: str) -> set[str]:
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+def test_everything_from_nothing(built, command):
+    for arguments in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        status, output = command(*arguments, cwd=built)
+        assert status == 0, output
+    output = repro(command, built)
+    assert len(running(output)) == 2 + 2 + 4 + 4 + 1 + 1
+    found = json.loads((built / "reports/demo/metrics.json").read_text())
+    assert set(found) == set(params.DATASETS)
+    assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
+    assert "not comparable" in (built / "reports/demo/table1.md").read_text()
+    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 6)]
+    record = json.loads((built / paths.run_record("demo", "acdc", "ce")).read_text())
+    assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings"} <= set(record)
+    assert not list(built.rglob("*.part"))
+
+
+def test_a_second_time_does_nothing(built, command):
+    output = repro(command, built)
+    assert not running(output)
+    assert "up to date" in output
+
+
+def test_alpha_concerns_its_own_arm_alone(built, command, edit_params):
+    edit_params(built, {"loss.ce_dl.alpha": 0.5})
+    stages = running(repro(command, built, "--dry"))
+    edit_params(built, {"loss.ce_dl.alpha": 1.0})
+    trained = {"train@demo-acdc-ce_dl", "train@demo-covid19-ce_dl"}
+    assert trained <= stages
+    assert not any("-ce" in stage and "-ce_dl" not in stage for stage in stages)
+    assert not any(stage.startswith(("download", "preprocess")) for stage in stages)
+
+
+def test_epochs_of_one_data_set_leave_the_other(built, command, edit_params):
+    edit_params(built, {"demo.epochs.covid19": 3})
+    stages = running(repro(command, built, "--dry"))
+    edit_params(built, {"demo.epochs.covid19": 2})
+    assert {stage for stage in stages if stage.startswith("train")} == {"train@demo-covid19-ce", "train@demo-covid19-ce_dl"}
+
+
+def test_another_round_gives_the_same_bytes(built, command):
+    def state():
+        folders = [built / "reports/demo", built / "data", built / "models"]
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+        timed = ("runs", "history")  # they hold seconds; the histories are compared without them below
+        skipped = [path for path in files if path.parent.parent.name in timed or path.name == "table1.md"]
+        histories = [pd.read_csv(path).drop(columns="seconds").to_csv() for path in skipped if path.suffix == ".csv"]
+        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path not in skipped}, histories
+
+    before = state()
+    repro(command, built, "--force")
+    assert state() == before
+
+
+def shown(output: str) -> dict:
+    """The JSON behind DVC's complaint that the other study of `dvc.yaml` has no results here."""
+    return json.loads(output[output.index("{") :])
+
+
+def test_metrics_and_plots_are_there_for_dvc(built, command):
+    status, output = command("dvc", "metrics", "show", "--json", cwd=built)
+    assert status == 0, output
+    assert shown(output)[""]["data"]["reports/demo/metrics.json"]["data"]["acdc"]["ce_dl"]["dice"] is not None
+    status, output = command("dvc", "plots", "show", "--json", cwd=built)
+    assert status == 0, output
+    assert any("demo" in name for name in shown(output)["data"])
+
+
+def test_a_stage_that_fails_is_one_line_and_a_status(built, command):
+    status, output = command("dvc", "repro", "table@paper", cwd=built, CEDICE_WITHOUT_GPU="")
+    assert status != 0
+    if "needs a CUDA GPU" in output:  # where there is one, the missing archive is what stops it
+        assert sum(line.startswith("error:") for line in output.splitlines()) == 1
+    assert "Traceback" not in output
+
+
+def test_every_path_of_the_package_is_an_output_of_the_pipeline():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    outputs = set()
+    for stage in stages.values():
+        for out in stage["outs"]:
+            outputs.add(out if isinstance(out, str) else next(iter(out)))
+    named = {"study": "${item.study}", "dataset": "${item.dataset}", "arm": "${item.loss}"}
+    study, dataset, arm = named["study"], named["dataset"], named["arm"]
+    expected = {
+        paths.raw(study, dataset),
+        *paths.slices(study, dataset),
+        paths.source(study, dataset),
+        paths.slices_summary(study, dataset),
+        paths.weights(study, dataset, arm),
+        paths.history(study, dataset, arm),
+        paths.run_record(study, dataset, arm),
+        paths.counts(study, dataset, arm),
+        paths.predictions(study, dataset, arm),
+        paths.figures(study),
+    }
+    assert {path.as_posix() for path in expected} <= outputs
+
+
+def test_dependencies_and_parameters_exist():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    code = {dep for stage in stages.values() for dep in stage["deps"] if dep.startswith(("src", "stages"))}
+    assert all((ROOT / path).exists() for path in code)
+    for name, stage in stages.items():
+        assert f"stages/{name}.py" in stage["deps"]
+        assert list(stage["matrix"]["study"]) == list(params.STUDIES)
+
+
+def test_nothing_that_git_should_not_hold_is_tracked():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not [path for path in tracked if path.endswith((".npz", ".safetensors", ".zip", ".nii.gz"))]
+    assert not [path for path in tracked if path.startswith(("data/", "models/"))]

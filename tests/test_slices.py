@@ -1,0 +1,194 @@
+"""Volumes to slices: resampling, the index, the two files; and every bad input as one line from the stage itself."""
+
+import gzip
+import json
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cedice import paths, slices
+from cedice.datasets import acdc, covid_semiseg
+from cedice.errors import CediceError
+
+
+def test_images_shrink_by_area_not_by_picking():
+    checkers = np.indices((512, 512)).sum(0) % 2 * 255.0
+    inner = slices.resize_image(checkers)[8:-8, 8:-8]
+    assert abs(inner.astype(int) - 127).max() <= 2
+
+
+def test_images_keep_constants_and_range():
+    assert (slices.resize_image(np.full((300, 200), 200.0)) == 200).all()
+    noise = np.random.default_rng(0).uniform(0, 255, (154, 428))
+    assert slices.resize_image(noise).shape == (256, 256)
+
+
+def test_masks_take_the_nearest_pixel():
+    mask = np.random.default_rng(0).choice(np.array([0, 1, 3], np.uint8), (154, 428))
+    rows, columns = ((np.arange(256) + 0.5) * size / 256 for size in mask.shape)
+    expected = mask[rows.astype(int)][:, columns.astype(int)]
+    np.testing.assert_array_equal(slices.resize_mask(mask), expected)
+
+
+def prepare(stage, study="demo", dataset="acdc"):
+    assert stage("download", "--study", study, "--dataset", dataset) is None
+    return paths.raw(study, dataset)
+
+
+def test_the_layout_of_acdc_slices(project, stage):
+    root = prepare(stage)
+    assert stage("preprocess", "--study", "demo", "--dataset", "acdc") is None
+    made = slices.load(*paths.slices("demo", "acdc"))
+    assert made.images.shape == made.masks.shape == (50, 256, 256)
+    assert made.images.dtype == made.masks.dtype == np.uint8
+    assert set(made.index["patient"][made.index["split"] == "val"]) == {"patient005"}
+    row = made.index.iloc[12]
+    assert (row["slice"], row["frame"]) == ("patient002_frame01_z02", "frame01")
+    native = nibabel.load(root / "database/training/patient002/patient002_frame01_gt.nii.gz")
+    labels = np.asarray(native.dataobj)
+    assert (row["native_width"], row["native_height"]) == labels.shape[:2]
+    assert row["spacing_rows"] == pytest.approx(native.header.get_zooms()[1], rel=1e-6)
+    assert row["spacing_unit"] == "mm"
+    np.testing.assert_array_equal(made.masks[12], slices.resize_mask(np.ascontiguousarray(labels[:, :, 2].T)))
+    for label in (1, 2, 3):
+        np.testing.assert_array_equal(made.index[f"pixels_{label}"], (made.masks == label).sum(axis=(1, 2)))
+
+
+def test_intensity_is_the_volumes_percentiles(project, stage):
+    case = acdc.cases(prepare(stage))[0]
+    voxels = np.asarray(nibabel.load(case.image).dataobj).astype(float)
+    low, high = np.percentile(voxels, (0.5, 99.5))
+    expected = np.clip((voxels - low) / (high - low), 0, 1).T * 255
+    np.testing.assert_allclose(acdc.read(case).image, expected, atol=1e-3)
+
+
+def test_the_official_split_and_the_split_by_slice(project, stage, edit_params):
+    prepare(stage, dataset="covid19")
+    assert stage("preprocess", "--study", "demo", "--dataset", "covid19") is None
+    made = slices.load(*paths.slices("demo", "covid19"))
+    assert (made.index["split"] == made.index["slice"].str[:3].replace("tra", "train")).all()
+    edit_params(project, {"demo.split": "slice"})
+    assert stage("preprocess", "--study", "demo", "--dataset", "covid19") is None
+    assert slices.load(*paths.slices("demo", "covid19")).index["split"].to_list() == (["train"] * 4 + ["val"]) * 5
+
+
+def test_the_same_slices_give_the_same_bytes(project, stage):
+    prepare(stage)
+    stage("preprocess", "--study", "demo", "--dataset", "acdc")
+    first = [path.read_bytes() for path in paths.slices("demo", "acdc")]
+    stage("preprocess", "--study", "demo", "--dataset", "acdc")
+    assert [path.read_bytes() for path in paths.slices("demo", "acdc")] == first
+
+
+# Each fault: what is done to the second patient's first frame, and what the line must say.
+def spoil(image, mask, fault):
+    loaded = nibabel.load(image)
+    voxels, labels = np.asarray(loaded.dataobj), np.asarray(nibabel.load(mask).dataobj)
+
+    def write(path, array):
+        nibabel.Nifti1Image(array, loaded.affine).to_filename(path)
+
+    if fault == "no mask":
+        mask.unlink()
+    elif fault == "no image":
+        image.unlink()
+    elif fault == "shapes":
+        write(mask, labels[:-1])
+    elif fault == "label":
+        labels[3, 3, 1] = 7
+        write(mask, labels)
+    elif fault == "4-D":
+        write(image, np.stack([voxels, voxels], axis=-1))
+    elif fault == "empty":
+        write(image, voxels[:, :, :0])
+    elif fault == "NaN":
+        broken = voxels.astype(np.float32)
+        broken[5, 5, 3] = np.nan
+        write(image, broken)
+    elif fault == "constant":
+        write(image, np.full_like(voxels, 9))
+    elif fault == "truncated":
+        image.write_bytes(image.read_bytes()[:5000])
+    elif fault == "no NIfTI":
+        image.write_bytes(gzip.compress(b"not an image" * 100))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no mask", "has no mask"),
+        ("no image", "has no image"),
+        ("shapes", "differs from"),
+        ("label", "the first is 7"),
+        ("4-D", "4-D"),
+        ("empty", "empty volume"),
+        ("NaN", "1 voxels are NaN or infinite, the first in slice 3"),
+        ("constant", "there is no image in it"),
+        ("truncated", "not a readable NIfTI file"),
+        ("no NIfTI", "not a readable NIfTI file"),
+    ],
+)
+def test_a_bad_volume_is_one_line_and_leaves_nothing(project, stage, fault, message):
+    case = acdc.cases(prepare(stage))[2]
+    spoil(case.image, case.mask, fault)
+    line = stage("preprocess", "--study", "demo", "--dataset", "acdc")
+    assert message in line
+    assert "patient002_frame01" in line
+    assert not list((project / "data/demo/slices").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("RGB", "mode RGB"),
+        ("grey mask", "labels outside the classes"),
+        ("truncated", "not a readable image"),
+        ("size", "differs"),
+    ],
+)
+def test_a_bad_picture_is_one_line(project, stage, fault, message):
+    case = covid_semiseg.cases(prepare(stage, dataset="covid19"))[1]
+    with Image.open(case.image) as image, Image.open(case.mask) as mask:
+        image.load()
+        mask.load()
+    if fault == "RGB":
+        image.convert("RGB").save(case.image)
+    elif fault == "grey mask":
+        mask.point(lambda value: 128).save(case.mask)
+    elif fault == "truncated":
+        case.image.write_bytes(case.image.read_bytes()[:2000])
+    else:
+        mask.resize((50, 50)).save(case.mask)
+    line = stage("preprocess", "--study", "demo", "--dataset", "covid19")
+    assert message in line
+    assert (case.mask if fault == "grey mask" else case.image).name in line
+
+
+def test_load_refuses_files_that_do_not_belong_together(project, stage):
+    prepare(stage)
+    stage("preprocess", "--study", "demo", "--dataset", "acdc")
+    arrays, index = paths.slices("demo", "acdc")
+    pd.read_csv(index).iloc[:-1].to_csv(index, index=False)
+    with pytest.raises(CediceError, match="do not match"):
+        slices.load(arrays, index)
+    arrays.write_bytes(arrays.read_bytes()[:1000])
+    with pytest.raises(CediceError, match="not readable"):
+        slices.load(arrays, index)
+
+
+@pytest.mark.parametrize(("dataset", "source"), [("acdc", acdc), ("covid19", covid_semiseg)])
+def test_the_real_archives(project, stage, monkeypatch, archives, dataset, source):
+    monkeypatch.setenv("CEDICE_ARCHIVES", str(archives))
+    root = prepare(stage, "small", dataset)
+    assert stage("preprocess", "--study", "small", "--dataset", dataset) is None
+    summary = json.loads(paths.slices_summary("small", dataset).read_text())
+    expected = {"acdc": (1902, 1516, 386, 61), "covid19": (98, 50, 48, 0)}[dataset]
+    assert tuple(summary[key] for key in ("slices", "train", "val", "slices_without_foreground")) == expected
+    # What is known of the data is held against the slices: with a volume's labels gone, the stage must stop.
+    case = source.cases(root)[0]
+    case.image.unlink()
+    case.mask.unlink()
+    assert "but the complete data set has" in stage("preprocess", "--study", "small", "--dataset", dataset)
