@@ -7,6 +7,7 @@ In a clean clone of HEAD, without data and weights, for every study with committ
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,9 @@ def demo_again(clone: Path) -> None:
 
 
 def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # The clone's own code, not that of the checkout that is installed here.
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"gate: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
