@@ -80,6 +80,15 @@ def broken_archives(cardiac: Path, given: Path):
         middle = len(content) // 2
         whole.write_bytes(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
 
+    def encrypted():
+        marked = bytearray(content)
+        for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # in the local and the central headers
+            at = marked.find(signature)
+            while at >= 0:
+                marked[at + flags] |= 1
+                at = marked.find(signature, at + 4)
+        whole.write_bytes(marked)
+
     def empty():
         whole.write_bytes(b"")
 
@@ -97,6 +106,7 @@ def broken_archives(cardiac: Path, given: Path):
     return {
         "truncated": (truncated, "not a whole, readable zip"),
         "flipped": (flipped, "not a whole, readable zip"),
+        "encrypted": (encrypted, "encrypted"),
         "empty": (empty, "not a whole, readable zip"),
         "page": (page, "not a whole, readable zip"),
         "other": (other, "holds no file of ACDC"),
@@ -104,7 +114,7 @@ def broken_archives(cardiac: Path, given: Path):
     }
 
 
-@pytest.mark.parametrize("fault", ["truncated", "flipped", "empty", "page", "other", "twice"])
+@pytest.mark.parametrize("fault", ["truncated", "flipped", "encrypted", "empty", "page", "other", "twice"])
 def test_a_wrong_archive_is_one_line_and_leaves_nothing(project, monkeypatch, stage, edit_params, cardiac, fault):
     accept_any(monkeypatch)
     damage, message = broken_archives(cardiac, project / "given")[fault]

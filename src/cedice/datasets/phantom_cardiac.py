@@ -76,9 +76,9 @@ def _acquisition(rng: np.random.Generator) -> dict[str, object]:
     return {
         "spacing": (in_plane, in_plane, float(rng.choice([5.0, 8.0, 10.0]))),
         "blood": rng.uniform(220, 320),
-        "muscle": rng.uniform(80, 130),
-        "tissue": rng.uniform(100, 190),
-        "lung": rng.uniform(10, 40),
+        "muscle": rng.uniform(100, 140),
+        "tissue": rng.uniform(35, 75),
+        "lung": rng.uniform(5, 25),
         "fat": rng.uniform(240, 360),
         "noise": rng.uniform(8, 20),
         "bias": rng.normal(0, 0.25, 3),
