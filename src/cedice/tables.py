@@ -156,7 +156,11 @@ def _last_epochs(found: dict[str, dict], names: dict[str, str]) -> list[str]:
             spreads = [
                 found[dataset][arm]["last_epochs"][convention][metric] for dataset in DATASET_TITLES for metric in METRICS
             ]
-            lines += _row(convention, name, *(f"{_text(spread['mean'])} ± {_text(spread['std'])}" for spread in spreads))
+            lines += _row(
+                _CONVENTION_TITLES[convention],
+                name,
+                *(f"{_text(spread['mean'])} ± {_text(spread['std'])}" for spread in spreads),
+            )
     return [*lines, ""]
 
 
