@@ -52,7 +52,8 @@ class Train(_Strict):
 
 
 class Study(_Strict):
-    """One column of the pipeline: its data, its split ("patient", or "slice" to measure leakage) and its training."""
+    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its data, its split
+    ("patient", or "slice" to measure leakage) and its training."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
