@@ -33,6 +33,10 @@ def test_the_committed_file_is_the_papers_setting():
         ("small.train", None),
         ("paper.epochs.acdc", 10**9),
         ("paper.hardware", "tpu"),
+        ("small.seeds", []),
+        ("small.seeds", [0, 1, 0]),
+        ("small.seeds", [0.5]),
+        ("small.train.deterministic", "yes"),
         ("demo.source.kind", "internet"),
         ("demo.source.patients", 2),
         ("demo.split", "random"),
@@ -76,9 +80,11 @@ def test_a_missing_file_says_where_to_run(tmp_path):
 
 def test_unknown_names_list_the_known(project, stage):
     assert "unknown study 'tiny': use one of demo, small, paper" in stage("table", "--study", "tiny")
-    line = stage("train", "--study", "demo", "--dataset", "brats", "--loss", "ce")
+    line = stage("train", "--study", "demo", "--dataset", "brats", "--loss", "ce", "--seed", "0")
     assert "unknown dataset 'brats': use one of acdc, covid19" in line
-    line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "dice")
+    line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "dice", "--seed", "0")
     assert "unknown loss 'dice': use one of ce, ce_dl" in line
+    line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "ce", "--seed", "7")
+    assert "unknown seed '7': use one of 0" in line
     assert "--dataset" in stage("download", "--study", "demo")
     assert "--speed" in stage("table", "--study", "demo", "--speed", "9")

@@ -1,7 +1,7 @@
-"""Where an interrupted training goes on: one file, written after every epoch, believed only if it fits exactly.
+"""Where an interrupted training goes on: the newest state and the one before it, believed only if they fit exactly.
 
-The file's name is a hash of everything that decides the result (`key`), so that a checkpoint of other parameters, other
-slices or other code is never picked up. It is safetensors: the tensors of model and optimiser, and the history as JSON in
+The files' name is a hash of everything that decides the result (`key`), so that a checkpoint of other parameters, other
+slices or other code is never picked up. They are safetensors: the tensors of model and optimiser, and the history as JSON in
 the header. There is no random state to keep: the only random draws after the start are the orders of the epochs, and
 each is drawn from the seed and the epoch's number alone.
 """
@@ -15,10 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from cedice.errors import CediceError
 from cedice.files import replacing
 
 SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
-_CODE = ("training.py", "unet.py", "losses.py", "metrics.py", "checkpoints.py")
+_CODE = ("training.py", "unet.py", "batchnorm.py", "losses.py", "metrics.py", "checkpoints.py", "distributed.py")
 
 
 def key(settings: dict[str, object]) -> str:
@@ -28,35 +29,63 @@ def key(settings: dict[str, object]) -> str:
 
 
 def path(name: str) -> Path:
-    """The checkpoint file of a `key`."""
+    """The newest checkpoint file of a `key`."""
     return SCRATCH / f"{name}.safetensors"
 
 
 def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]) -> None:
-    """Replace ``file`` by the state after the last row of ``history``."""
+    """Make the state after the last row of ``history`` the newest, and what was the newest the previous one.
+
+    Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
+    """
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor.contiguous() for name, tensor in state.items()}
-    with replacing(file) as new:
-        save_file(tensors, new, metadata={"history": json.dumps(history)})
+    try:
+        with replacing(file) as new:
+            save_file(tensors, new, metadata={"history": json.dumps(history)})
+            if file.exists():
+                file.replace(_previous(file))
+    except (SafetensorError, OSError) as error:
+        raise CediceError(
+            f"{file}: cannot write the checkpoint of epoch {len(history)} ({error}); the one before is intact: make room, then "
+            "give the same command again"
+        ) from error
 
 
 def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> list[dict[str, float]]:
-    """Restore ``model`` and ``optimizer`` from ``file`` and return its history; [] where there is none.
+    """Restore ``model`` and ``optimizer`` from the newest whole file and return its history; [] where there is none.
 
-    A damaged file is set aside with a line, and the training starts anew.
+    A damaged file is set aside with a line.
     """
-    if not file.exists():
-        return []
-    try:
-        with safe_open(file, framework="pt", device=str(device)) as stored:
-            history = json.loads(stored.metadata()["history"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        aside = file.with_suffix(".damaged")
-        file.replace(aside)
-        print(f"checkpoint {file} is damaged ({error}); set aside as {aside.name}, training starts anew", flush=True)
-        return []
+    for candidate in (file, _previous(file)):
+        if not candidate.exists():
+            continue
+        try:
+            with safe_open(candidate, framework="pt", device=str(device)) as stored:
+                history = json.loads(stored.metadata()["history"])
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (not a dict)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            aside = candidate.with_suffix(".damaged")
+            candidate.replace(aside)
+            print(f"checkpoint {candidate} is damaged ({error}); set aside as {aside.name}", flush=True)
+            continue
+        _restore(tensors, model, optimizer)
+        return history
+    return []
+
+
+def discard(file: Path) -> None:
+    """Remove the files of a training whose results are written."""
+    for candidate in (file, _previous(file), file.with_suffix(".damaged"), _previous(file).with_suffix(".damaged")):
+        candidate.unlink(missing_ok=True)
+
+
+def _previous(file: Path) -> Path:
+    return file.with_name(f"{file.stem}-previous{file.suffix}")
+
+
+def _restore(tensors: dict[str, torch.Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     model.load_state_dict({name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")})
     parameters = list(model.parameters())
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -68,4 +97,3 @@ def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device:
                 value = torch.empty_like(parameters[int(number)]).copy_(value)  # noqa: PLW2901
             state.setdefault(int(number), {})[field] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history

@@ -1,8 +1,8 @@
 """From weights to counts, the table that everything reported is a group-by over; and the label maps behind it.
 
-Layout of `reports/<study>/counts/<data set>/<arm>.csv`: slice, volume, patient, class (0 is the background), tp, fp, fn, tn,
-in pixels of the 256×256 slice; one row per validation slice and class, slices in the order of the index table.
-Layout of `data/<study>/predictions/<data set>/<arm>.npz`: `labels` (N, 256, 256) uint8 in that same order.
+Layout of `reports/<study>/counts/<data set>/<arm>-seed<n>.csv`: slice, volume, patient, class (0 is the background), tp, fp,
+fn, tn, in pixels of the 256×256 slice; one row per validation slice and class, slices in the order of the index table.
+Layout of `data/<study>/predictions/<data set>/<arm>-seed<n>.npz`: `labels` (N, 256, 256) uint8 in that same order.
 """
 
 from pathlib import Path
@@ -21,12 +21,10 @@ COUNTS = ["tp", "fp", "fn", "tn"]
 _KEYS = ["slice", "volume", "patient"]
 
 
-def evaluate(
-    model: UNet, data: Tensors, index: pd.DataFrame, classes: int, autocast: torch.dtype | None
-) -> tuple[pd.DataFrame, np.ndarray]:
+def evaluate(model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str) -> tuple[pd.DataFrame, np.ndarray]:
     """The counts table and the predicted label maps (N, H, W) uint8 of the slices in ``data``, whose rows are ``index``."""
     labels, tables = [], []
-    for logits, mask in infer(model, data, autocast):
+    for logits, mask in infer(model, data, precision):
         prediction = predict(logits)
         tp, fp, fn = region_counts(prediction, mask.long(), classes)
         tn = mask[0].numel() - tp - fp - fn

@@ -11,12 +11,7 @@ def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     logits: (B, 1, H, W) or (B, C, H, W) float; target: (B, H, W) integer, 0/1 or 0..C−1 (not checked: a check would
     wait for the device in every step; the preprocessing has refused other labels). Raises ValueError for other shapes.
     """
-    _check(logits, target)
-    logits = logits.float()  # sums over 65,536 pixels need more than bfloat16's 8 bits
-    if logits.shape[1] == 1:
-        return functional.binary_cross_entropy_with_logits(logits[:, 0], target.float())
-    # Pixels as rows: the same sum, and unlike the 2-D form its CUDA kernel is deterministic.
-    return functional.cross_entropy(logits.movedim(1, -1).reshape(-1, logits.shape[1]), target.reshape(-1).long())
+    return _cross_entropy(*_compared(logits, target))
 
 
 def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -25,14 +20,28 @@ def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     Same shapes and errors as `cross_entropy`; p is the sigmoid of the one channel, or the softmax's channels 1..C−1.
     A class absent from the target gives 1 for every p > 0; its limit, 1, is used where p underflows to 0 everywhere.
     """
+    return _dice_loss(*_compared(logits, target))
+
+
+def _compared(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, C, H, W) float32 log-probabilities of the C ≥ 2 classes, and the target as 0 and 1 in the same shape."""
     _check(logits, target)
-    logits = logits.float()
-    if logits.shape[1] == 1:
-        probability, truth = logits.sigmoid(), target.unsqueeze(1).float()
-    else:
-        probability = logits.softmax(dim=1)[:, 1:]
-        classes = torch.arange(1, logits.shape[1], device=target.device).view(1, -1, 1, 1)
-        truth = (target.unsqueeze(1) == classes).float()
+    # float32: sums over 65,536 pixels need more than bfloat16's 8 bits. Contiguous: a softmax over a few channels that
+    # lie side by side in memory is slow on a CPU.
+    logits = logits.float().contiguous()
+    if logits.shape[1] == 1:  # σ(z) is the softmax of (0, z)
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    classes = torch.arange(logits.shape[1], dtype=target.dtype, device=target.device).view(1, -1, 1, 1)
+    return functional.log_softmax(logits, dim=1), (target.unsqueeze(1) == classes).float()
+
+
+def _cross_entropy(log_probability: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    # Products and sums alone are deterministic on every device; torch's own 2-D cross-entropy is not under CUDA.
+    return -(log_probability * truth).sum() / truth[:, 0].numel()
+
+
+def _dice_loss(log_probability: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    probability, truth = log_probability[:, 1:].exp(), truth[:, 1:]
     overlap = (probability * truth).sum(dim=(2, 3))
     sizes = probability.square().sum(dim=(2, 3)) + truth.sum(dim=(2, 3))  # g² = g for g in {0, 1}
     return (1 - 2 * overlap / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean()
@@ -52,7 +61,8 @@ class CEDiceLoss(nn.Module):
 
     def terms(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The two summands before weighting, (CE, Dice); Dice is None where α = 0 leaves it out."""
-        return cross_entropy(logits, target), dice_loss(logits, target) if self.alpha else None
+        compared = _compared(logits, target)
+        return _cross_entropy(*compared), _dice_loss(*compared) if self.alpha else None
 
     def weigh(self, ce: torch.Tensor, dice: torch.Tensor | None) -> torch.Tensor:
         """CE + α · Dice from the two `terms`."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cedice.errors import CediceError
 
@@ -39,7 +39,9 @@ class Epochs(_Strict):
 
 
 class Train(_Strict):
-    """The network and how it is trained; ``precision: auto`` is bfloat16 where the hardware computes in it."""
+    """The network and how it is trained; ``precision: auto`` is bfloat16 where the hardware computes in it.
+
+    ``deterministic`` matters on a GPU: equal bytes from run to run, for some speed."""
 
     base_channels: Annotated[int, Field(ge=1, le=512)]
     depth: Annotated[int, Field(ge=1, le=6)]
@@ -47,19 +49,30 @@ class Train(_Strict):
     padding: Literal["same", "valid"]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
     batch_size: Annotated[int, Field(ge=1, le=1024)]
-    precision: Literal["auto", "float32", "bf16"]
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    precision: Literal["auto", "float32", "tf32", "bf16"]
+    deterministic: bool
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
 
 
 class Study(_Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its data, its split
-    ("patient", or "slice" to measure leakage) and its training."""
+    ("patient", or "slice" to measure leakage) and its training, once for each of ``seeds``."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "slice"]
     epochs: Epochs
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)]
     train: Train
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands there twice")
+        return seeds
 
 
 class Arm(_Strict):

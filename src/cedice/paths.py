@@ -14,14 +14,14 @@ def slices(study: str, dataset: str) -> tuple[Path, Path]:
     return folder / f"{dataset}.npz", folder / f"{dataset}.csv"
 
 
-def predictions(study: str, dataset: str, arm: str) -> Path:
+def predictions(study: str, dataset: str, arm: str, seed: int) -> Path:
     """Predicted label maps of the validation slices (`cedice.evaluation`)."""
-    return Path("data") / study / "predictions" / dataset / f"{arm}.npz"
+    return Path("data") / study / "predictions" / dataset / f"{arm}-seed{seed}.npz"
 
 
-def weights(study: str, dataset: str, arm: str) -> Path:
+def weights(study: str, dataset: str, arm: str, seed: int) -> Path:
     """The network after the last epoch."""
-    return Path("models") / study / dataset / f"{arm}.safetensors"
+    return Path("models") / study / dataset / f"{arm}-seed{seed}.safetensors"
 
 
 def reports(study: str) -> Path:
@@ -39,19 +39,19 @@ def slices_summary(study: str, dataset: str) -> Path:
     return reports(study) / "data" / f"{dataset}-slices.json"
 
 
-def history(study: str, dataset: str, arm: str) -> Path:
+def history(study: str, dataset: str, arm: str, seed: int) -> Path:
     """One row per epoch (`cedice.training.train`)."""
-    return reports(study) / "history" / dataset / f"{arm}.csv"
+    return reports(study) / "history" / dataset / f"{arm}-seed{seed}.csv"
 
 
-def run_record(study: str, dataset: str, arm: str) -> Path:
+def run_record(study: str, dataset: str, arm: str, seed: int) -> Path:
     """Device, versions, wall time, revision and data of a training."""
-    return reports(study) / "runs" / dataset / f"{arm}.json"
+    return reports(study) / "runs" / dataset / f"{arm}-seed{seed}.json"
 
 
-def counts(study: str, dataset: str, arm: str) -> Path:
+def counts(study: str, dataset: str, arm: str, seed: int) -> Path:
     """TP, FP, FN, TN per validation slice and class (`cedice.evaluation`)."""
-    return reports(study) / "counts" / dataset / f"{arm}.csv"
+    return reports(study) / "counts" / dataset / f"{arm}-seed{seed}.csv"
 
 
 def figures(study: str) -> Path:

@@ -1,9 +1,10 @@
 """What every stage script does around its work: arguments, parameters, and one line for an error."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedice import params
 from cedice.errors import CediceError
@@ -11,13 +12,24 @@ from cedice.errors import CediceError
 
 @dataclass(frozen=True)
 class Job:
-    """One stage of one study; a name that the stage does not take is ""."""
+    """One stage of one study; what the stage does not take is "", and −1 for the seed."""
 
     params: params.Params
     study: str
     dataset: str
     loss: str
+    seed: int
     figures: str
+
+    @property
+    def arm(self) -> tuple[str, str, str, int]:
+        """What names one training, as the functions of `cedice.paths` take it."""
+        return self.study, self.dataset, self.loss, self.seed
+
+    @property
+    def name(self) -> str:
+        """The same for people."""
+        return f"{self.study} {self.dataset} {self.loss} seed {self.seed}"
 
     @property
     def settings(self) -> params.Study:
@@ -34,21 +46,29 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(work: Callable[[Job], None], *needs: str) -> None:
-    """Parse ``--study`` and those of ``--dataset``, ``--loss``, ``--figures`` that ``needs`` names, load
+    """Parse ``--study`` and those of ``--dataset``, ``--loss``, ``--seed``, ``--figures`` that ``needs`` names, load
     `params.yaml`, do the work.
 
     Ends the process with status 1 and one line on standard error for anything the user can mend.
     """
     parser = _Parser(description=sys.modules[work.__module__].__doc__)
     for name in ("study", *needs):
-        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN[name]))
+        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN.get(name, ("N",))))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         given = vars(parser.parse_args())
+        seed = given.pop("seed", None)
         names = {name: params.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
-        work(Job(params.load(), **dict.fromkeys(_KNOWN, "") | names))
+        job = Job(params.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1)
+        work(job if seed is None else replace(job, seed=_seed(seed, job)))
     except CediceError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; the same command goes on from the last epoch")
+
+
+def _seed(given: str, job: Job) -> int:
+    known = tuple(str(seed) for seed in job.settings.seeds)
+    return int(params.check_name("seed", given, known))

@@ -1,11 +1,12 @@
-"""The training loop: the same for every study, data set and arm.
+"""The training loop: the same for every study, data set and arm, on one process or several.
 
 The slices live on the device as uint8 and are batched there. Nothing is drawn at random but the initial weights (PyTorch's
 defaults, from the seed) and each epoch's order (from the seed and the epoch's number), so that the same settings and
-slices give the same bytes on the same machine's CPU.
+slices give the same bytes on the same machine's CPU, and on its GPU where ``deterministic`` is on.
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,21 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
-from cedice import checkpoints
+from cedice import checkpoints, distributed
 from cedice.errors import CediceError
 from cedice.losses import CEDiceLoss
 from cedice.metrics import CONVENTIONS, METRICS, confusion_counts, headline
 from cedice.unet import UNet
 
-EVALUATION_BATCH = 32
+EVALUATION_BATCH = 16
+_SAVING_SHARE = 0.05  # of the time may go into checkpoints: one of 64 channels is 370 MB
 
 
 @dataclass(frozen=True)
 class Settings:
     """What decides the result besides the slices. ``classes`` includes the background; 2 classes is the binary case.
-    ``autocast`` is the dtype of the convolutions, None for float32."""
+    ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"."""
 
     classes: int
     alpha: float
@@ -38,13 +41,13 @@ class Settings:
     padding: str
     learning_rate: float
     batch_size: int
+    precision: str
+    deterministic: bool
     seed: int
-    autocast: torch.dtype | None
 
     def described(self) -> dict[str, object]:
-        """For headers and keys: every field, with the dtype by name, and the network's arguments."""
-        dtype = str(self.autocast or torch.float32).removeprefix("torch.")
-        return asdict(self) | {"autocast": dtype, "network": self.network()}
+        """For headers and keys: every field, and the network's arguments."""
+        return asdict(self) | {"network": self.network()}
 
     def network(self) -> dict[str, object]:
         """The arguments of `UNet`."""
@@ -72,11 +75,10 @@ class Tensors:
             raise CediceError("no slices on one side of the split; check the index table")
         return cls(torch.from_numpy(images).unsqueeze(1).to(device), torch.from_numpy(masks).to(device))
 
-    def batches(self, order: torch.Tensor, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """(image (B, 1, H, W) float32 in 0–1, channels last; mask (B, H, W) uint8) in the given order."""
-        for chosen in order.to(self.masks.device).split(size):
-            image = self.images[chosen].float().div_(255)
-            yield image.contiguous(memory_format=torch.channels_last), self.masks[chosen]
+    def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(image (B, 1, H, W) float32 in 0–1, channels last; mask (B, H, W) uint8) of the slices with these numbers."""
+        image = self.images[chosen].float().div_(255)
+        return image.contiguous(memory_format=torch.channels_last), self.masks[chosen]
 
 
 def predict(logits: torch.Tensor) -> torch.Tensor:
@@ -84,14 +86,25 @@ def predict(logits: torch.Tensor) -> torch.Tensor:
     return (logits[:, 0] >= 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
 
 
-def infer(model: UNet, data: Tensors, autocast: torch.dtype | None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """(logits float32, mask) batch by batch, in order, in evaluation mode and without gradients."""
+def infer(
+    model: UNet, data: Tensors, precision: str, order: torch.Tensor | None = None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """(logits float32, mask) batch by batch, in ``order`` (default: all slices), in evaluation mode, without gradients."""
     model.eval()
-    for image, mask in data.batches(torch.arange(len(data.masks)), EVALUATION_BATCH):
+    order = torch.arange(len(data.masks)) if order is None else order
+    for chosen in order.to(data.masks.device).split(EVALUATION_BATCH):
+        image, mask = data.batch(chosen)
         # Only around the forward pass, so that a caller between two batches is not in inference mode.
-        with torch.inference_mode(), _autocast(image.device, autocast):
+        with torch.inference_mode(), autocast(image.device, precision):
             logits = model(image)
         yield logits.float(), mask
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which the network computes in ``precision``; sets what PyTorch keeps globally for the two others."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def train(
@@ -100,46 +113,76 @@ def train(
     """Train from the seed, or on from ``checkpoint``; the model after the last epoch, and one history row an epoch.
 
     A row: epoch (from 1), learning_rate, train_loss, train_ce, train_dice_loss (NaN where α = 0 leaves it out), val_ce,
-    val_dice_loss, then each metric under both headline conventions as <metric>_<convention>, and seconds.
-    Raises CediceError when a loss is no longer finite.
+    val_dice_loss, then each metric under both headline conventions as <metric>_<convention>, collapsed (1 where every
+    validation pixel is predicted as background, else 0), and seconds.
+    Raises CediceError when a loss is no longer finite, and when the disk refuses a checkpoint.
     """
     device = train_data.images.device
+    _choose_kernels(device, settings.deterministic)
     torch.manual_seed(settings.seed)
     model = UNet(**settings.network()).to(device, memory_format=torch.channels_last)
+    replica = distributed.replicated(model, device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    history = checkpoints.load(checkpoint, model, optimizer, device)
-    if history:
+    history = distributed.in_turn(lambda: checkpoints.load(checkpoint, model, optimizer, device))
+    distributed.agree(len(history), "the checkpoint they found")
+    first = not distributed.rank()
+    if history and first:
         print(f"{name}: goes on after epoch {len(history)} of {settings.epochs} ({checkpoint})", flush=True)
+    saved, cost = -math.inf, 0.0  # when the last checkpoint was written, and how long that took
     for epoch in range(len(history) + 1, settings.epochs + 1):
         start = time.perf_counter()
-        losses = _train_epoch(model, optimizer, train_data, settings, epoch, name)
+        losses = _train_epoch(replica, optimizer, train_data, settings, epoch, name)
         row = {"epoch": epoch, "learning_rate": settings.learning_rate, **losses, **_validate(model, val_data, settings)}
         history.append(row | {"seconds": round(time.perf_counter() - start, 3)})
-        checkpoints.save(checkpoint, model, optimizer, history)
+        if not first:
+            continue
+        begun = time.perf_counter()
+        if epoch == settings.epochs or begun - saved >= cost / _SAVING_SHARE:
+            checkpoints.save(checkpoint, model, optimizer, history)
+            saved = time.perf_counter()
+            cost = saved - begun
         print(_line(name, history[-1], settings.epochs), flush=True)
     return model, history
 
 
+def _choose_kernels(device: torch.device, deterministic: bool) -> None:
+    """On a CPU all of ours are deterministic anyway; on a GPU it is a choice between speed and equal bytes."""
+    if device.type == "cuda":
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS asks for it where determinism is demanded
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = not deterministic
+
+
 def _train_epoch(
-    model: UNet, optimizer: torch.optim.Optimizer, data: Tensors, settings: Settings, epoch: int, name: str
+    replica: nn.Module, optimizer: torch.optim.Optimizer, data: Tensors, settings: Settings, epoch: int, name: str
 ) -> dict[str, float]:
-    model.train()
+    replica.train()
     loss_function = CEDiceLoss(settings.alpha)
-    count = len(data.masks)
+    count, device = len(data.masks), data.masks.device
     order = torch.randperm(count, generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch))
-    steps = []  # (slices, CE, Dice loss) a step, left on the device until the epoch ends
-    bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=None)
-    for image, mask in data.batches(order, settings.batch_size):
-        with _autocast(image.device, settings.autocast):
-            logits = model(image)
-        ce, dice = loss_function.terms(logits, mask)
+    steps = []  # (CE, Dice loss) a step, this process's share of them, left on the device until the epoch ends
+    silent = True if distributed.rank() else None  # None: a bar on a terminal only
+    bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=silent)
+    for whole in order.to(device).split(settings.batch_size):
+        image, mask = data.batch(distributed.part(whole))
+        with autocast(device, settings.precision):
+            logits = replica(image)
+        share = len(mask) / len(whole)
+        if share:
+            ce, dice = loss_function.terms(logits, mask)
+            # The processes' gradients are averaged, so each counts for as much of the batch as it holds.
+            loss = loss_function.weigh(ce, dice) * (share * distributed.world())
+            missing = torch.full_like(ce, math.nan)
+            steps.append(torch.stack([ce, missing if dice is None else dice]).detach() * share)
+        else:
+            loss = logits.sum() * 0  # more processes than slices are left: take part with nothing
+            steps.append(torch.zeros(2, device=device))
         optimizer.zero_grad(set_to_none=True)
-        loss_function.weigh(ce, dice).backward()
+        loss.backward()
         optimizer.step()
-        steps.append(torch.stack([ce.detach(), torch.full_like(ce, math.nan) if dice is None else dice.detach()]))
-        bar.update(len(mask))
+        bar.update(len(whole))
     bar.close()
-    terms = torch.stack(steps).double().cpu()
+    terms = distributed.total(torch.stack(steps).double()).cpu()
     for step, (ce, dice) in enumerate(terms.tolist(), start=1):
         if not math.isfinite(ce) or (settings.alpha and not math.isfinite(dice)):
             raise CediceError(
@@ -152,28 +195,32 @@ def _train_epoch(
 
 
 def _validate(model: UNet, data: Tensors, settings: Settings) -> dict[str, float]:
-    confusion = torch.zeros(settings.classes, settings.classes, dtype=torch.int64, device=data.masks.device)
-    terms = torch.zeros(2, dtype=torch.float64, device=data.masks.device)
+    device, count = data.masks.device, len(data.masks)
+    order = distributed.part(torch.arange(count))
+    terms = torch.zeros(2, dtype=torch.float64, device=device)
+    confusion = torch.zeros(settings.classes, settings.classes, dtype=torch.int64, device=device)
     with_dice = CEDiceLoss(alpha=1)  # both terms, whatever the arm trains on
-    for logits, mask in infer(model, data, settings.autocast):
-        confusion += confusion_counts(predict(logits), mask, settings.classes).sum(dim=0)
-        terms += torch.stack(with_dice.terms(logits, mask)).double() * (len(mask) / len(data.masks))
-    counts = confusion.cpu().numpy()
+    predictions = []
+    if len(order):
+        for logits, mask in infer(model, data, settings.precision, order):
+            predictions.append(predict(logits).to(torch.uint8))
+            terms += torch.stack(with_dice.terms(logits, mask)).double() * (len(mask) / count)
+        # Once an epoch: counting waits for the device.
+        confusion += confusion_counts(torch.cat(predictions), data.masks[order.to(device)], settings.classes).sum(dim=0)
+    counts = distributed.total(confusion).cpu().numpy()
     tp = counts.diagonal()
     values = headline(tp, counts.sum(axis=0) - tp, counts.sum(axis=1) - tp)
-    ce, dice = terms.tolist()
+    ce, dice = distributed.total(terms).tolist()
     return {
         "val_ce": ce,
         "val_dice_loss": dice,
         **{f"{metric}_{convention}": values[convention][metric] for convention in CONVENTIONS for metric in METRICS},
+        "collapsed": int(not counts[:, 1:].any()),
     }
-
-
-def _autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast:
-    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
 
 
 def _line(name: str, row: dict[str, float], epochs: int) -> str:
     dice = f"Dice {row['dice_with_background']:.4f} (foreground {row['dice_foreground']:.4f})"
     error = f"pixel error {row['pixel_error_with_background']:.4f}"
-    return f"{name}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  {dice}  {error}  {row['seconds']:.1f} s"
+    end = f"{row['seconds']:.1f} s" + ("  COLLAPSED: background only" if row["collapsed"] else "")
+    return f"{name}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  {dice}  {error}  {end}"

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from cedice.batchnorm import BatchNorm2d
+
 _CONVOLUTION_LOSS = 4  # pixels that two unpadded 3×3 convolutions take off each axis
 
 
@@ -16,7 +18,7 @@ class DoubleConv(nn.Sequential):
             # Batch norm subtracts the mean, so a bias before it would be a dead parameter.
             layers.append(nn.Conv2d(channels, out_channels, 3, padding=padding, bias=norm == "none"))
             if norm == "batch":
-                layers.append(nn.BatchNorm2d(out_channels))
+                layers.append(BatchNorm2d(out_channels))
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)
 

@@ -18,10 +18,14 @@ from cedice.unet import UNet
 
 
 def save(file: Path, model: UNet, settings: Settings, inputs: dict[str, str]) -> None:
-    """Write the model's state and what made it to ``file``."""
+    """Write the model's state and what made it to ``file``; CediceError where the disk refuses."""
     state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    with replacing(file) as new:
-        save_file(state, new, metadata={"cedice": json.dumps(settings.described() | inputs, sort_keys=True)})
+    header = {"cedice": json.dumps(settings.described() | inputs, sort_keys=True)}
+    try:
+        with replacing(file) as new:
+            save_file(state, new, metadata=header)
+    except SafetensorError as error:
+        raise CediceError(f"{file}: cannot write the weights ({error}); make room, then give the same command again") from error
 
 
 def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, object]]:

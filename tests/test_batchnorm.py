@@ -1,0 +1,35 @@
+"""Our batch norm is PyTorch's: outputs, gradients, running statistics, on both of its ways through."""
+
+import pytest
+import torch
+from torch import nn
+
+from cedice.batchnorm import BatchNorm2d
+
+
+@pytest.mark.parametrize("channels", [1, 8, 15, 16, 24])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_it_computes_what_pytorch_computes(channels, dtype, layout):
+    torch.manual_seed(0)
+    ours, theirs = BatchNorm2d(channels), nn.BatchNorm2d(channels)
+    weight, bias = torch.rand(channels), torch.rand(channels)
+    for norm in (ours, theirs):
+        norm.weight.data.copy_(weight)
+        norm.bias.data.copy_(bias)
+    for step in range(3):
+        features = (2 * torch.randn(4, channels, 12, 10) + step).to(dtype).contiguous(memory_format=layout)
+        upstream = torch.randn_like(features)
+        results = []
+        for norm in (ours, theirs):
+            leaf = features.clone().requires_grad_()
+            out = norm(leaf)
+            assert out.is_contiguous(memory_format=layout)
+            results.append((out, *torch.autograd.grad(out, [leaf, norm.weight, norm.bias], upstream)))
+        rounding = {"atol": 1e-5, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.02}
+        for mine, reference in zip(*results, strict=True):
+            assert mine.dtype == reference.dtype
+            torch.testing.assert_close(mine, reference, **rounding)
+    for (name, mine), reference in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(mine, reference, msg=name)
+    torch.testing.assert_close(ours.eval()(features), theirs.eval()(features), **rounding)
