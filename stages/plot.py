@@ -10,6 +10,7 @@ from cedice.stage import Job, run
 
 def plot(job: Job) -> None:
     real = job.settings.source.kind == "archive"
+    seeds = job.settings.seeds
     note = f"study {job.study}" + ("" if real else ", synthetic data")
     alphas = {arm: f"{getattr(job.params.loss, arm).alpha:g}" for arm in ARMS}
     network = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
@@ -17,12 +18,14 @@ def plot(job: Job) -> None:
     if job.figures == "all":
         validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in DATASETS}
         for number, arm in ((2, "ce"), (3, "ce_dl")):
-            labels = {dataset: read_arrays(paths.predictions(job.study, dataset, arm), "labels")[0] for dataset in DATASETS}
-            title = f"Figure {number}. Five validation slices, α = {alphas[arm]} ({note})"
+            files = {dataset: paths.predictions(job.study, dataset, arm, seeds[0]) for dataset in DATASETS}
+            labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
+            title = f"Figure {number}. Five validation slices, α = {alphas[arm]} ({note}, seed {seeds[0]})"
             drawn[number] = figures.predictions(validation, labels, title)
     for number, dataset in ((4, "covid19"), (5, "acdc")):
-        histories = {arm: pd.read_csv(paths.history(job.study, dataset, arm)) for arm in ARMS}
-        title = f"Figure {number}. {figures.DATASET_TITLES[dataset]} validation set over the epochs ({note})"
+        histories = {arm: [pd.read_csv(paths.history(job.study, dataset, arm, seed)) for seed in seeds] for arm in ARMS}
+        spread = f"; mean, lowest and highest of {len(seeds)} seeds" if len(seeds) > 1 else ""
+        title = f"Figure {number}. {figures.DATASET_TITLES[dataset]} validation set over the epochs ({note}{spread})"
         drawn[number] = figures.curves(histories, alphas, dataset, title, with_paper=real)
     for number, figure in drawn.items():
         figures.save(figure, paths.figures(job.study) / f"figure{number}.png")

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from cedice import paths, tables
+from cedice import paths, summary, tables
 from cedice.datasets import SOURCES
 from cedice.evaluation import load_counts
 from cedice.files import replacing, write_json, write_text
@@ -13,8 +13,9 @@ from cedice.stage import Job, run
 
 
 def table(job: Job) -> None:
-    runs = {(dataset, arm): _run(job.study, dataset, arm) for dataset in DATASETS for arm in ARMS}
-    found, folder = tables.metrics(runs), paths.reports(job.study)
+    trainings = [(dataset, arm, seed) for dataset in DATASETS for arm in ARMS for seed in job.settings.seeds]
+    runs = {training: _run(job.study, *training) for training in trainings}
+    found, folder = summary.metrics(runs), paths.reports(job.study)
     synthetic = job.settings.source.kind == "phantom"
     text = tables.markdown(found, runs, job.study, synthetic, job.params.loss.ce_dl.alpha)
     write_json(folder / "metrics.json", found)
@@ -24,10 +25,10 @@ def table(job: Job) -> None:
     print(f"{folder / 'table1.md'} written")
 
 
-def _run(study: str, dataset: str, arm: str) -> tables.Run:
-    counts = load_counts(paths.counts(study, dataset, arm), len(SOURCES[dataset].CLASSES))
-    record = json.loads(paths.run_record(study, dataset, arm).read_text(encoding="utf-8"))
-    return tables.Run(counts, pd.read_csv(paths.history(study, dataset, arm)), record)
+def _run(study: str, dataset: str, arm: str, seed: int) -> summary.Run:
+    counts = load_counts(paths.counts(study, dataset, arm, seed), len(SOURCES[dataset].CLASSES))
+    record = json.loads(paths.run_record(study, dataset, arm, seed).read_text(encoding="utf-8"))
+    return summary.Run(counts, pd.read_csv(paths.history(study, dataset, arm, seed)), record)
 
 
 if __name__ == "__main__":

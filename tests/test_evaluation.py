@@ -7,8 +7,8 @@ import pytest
 from cedice import evaluation, paths, slices
 from cedice.errors import CediceError
 
-ARM = ("--study", "demo", "--dataset", "acdc", "--loss", "ce_dl")
-NAMES = ("demo", "acdc", "ce_dl")
+ARM = ("--study", "demo", "--dataset", "acdc", "--loss", "ce_dl", "--seed", "0")
+NAMES = ("demo", "acdc", "ce_dl", 0)
 
 
 @pytest.fixture

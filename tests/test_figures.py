@@ -26,7 +26,7 @@ def drawn():
     labels = {dataset: np.roll(part.masks, 3, axis=1) for dataset, part in validation.items()}
     columns = {f"{metric}_{convention}": np.linspace(0.1, 0.9, 4) for metric in METRICS for convention in CONVENTIONS}
     history = pd.DataFrame({"epoch": range(1, 5), **columns})
-    histories, alphas = {"ce": history, "ce_dl": history}, {"ce": "0", "ce_dl": "1"}
+    histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
     yield figures.network(NETWORK)
     yield figures.predictions(validation, labels, "predictions")
     yield figures.curves(histories, alphas, "acdc", "curves", with_paper=True)
@@ -60,7 +60,16 @@ def test_the_network_figure_shows_measured_shapes():
 @pytest.mark.parametrize("with_paper", [True, False])
 def test_the_papers_lines_stand_only_beside_real_data(with_paper):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
-    both = {"ce": history, "ce_dl": history}
+    both = {"ce": [history], "ce_dl": [history]}
     figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "acdc", "t", with_paper)
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == ([0.9090, 0.9213] if with_paper else [])
+
+
+def test_a_curve_is_the_mean_of_the_seeds_and_its_band_reaches_to_the_extremes():
+    columns = [f"{metric}_{convention}" for metric in METRICS for convention in CONVENTIONS]
+    seeds = [pd.DataFrame({"epoch": [1, 2], **{name: [value, 0.5] for name in columns}}) for value in (0.1, 0.2, 0.6)]
+    axes = figures.curves({"ce": seeds, "ce_dl": seeds[:1]}, {"ce": "0", "ce_dl": "1"}, "acdc", "t", False).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.5])
+    bands = [band.get_paths()[0].get_extents() for band in axes.collections]
+    assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.6)] * 2  # of CE alone, in both conventions

@@ -22,8 +22,8 @@ def clone(tmp_path_factory):
     ("path", "old", "new"),
     [
         ("reports/small/metrics.json", '"dice": 0.9', '"dice": 0.8'),
-        ("reports/small/counts/acdc/ce.csv", ",0,", ",1,"),
-        ("reports/small/runs/covid19/ce_dl.json", '"device": "', '"device": "better '),
+        ("reports/small/counts/acdc/ce-seed0.csv", ",0,", ",1,"),
+        ("reports/small/runs/covid19/ce_dl-seed0.json", '"device": "', '"device": "better '),
         ("src/cedice/losses.py", "1 - 2 * overlap", "1 - 3 * overlap"),
         ("params.yaml", "base_channels: 8", "base_channels: 9"),
     ],

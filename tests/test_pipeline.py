@@ -42,7 +42,7 @@ def test_everything_from_nothing(built, command):
     assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
     assert "not comparable" in (built / "reports/demo/table1.md").read_text()
     assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 6)]
-    record = json.loads((built / paths.run_record("demo", "acdc", "ce")).read_text())
+    record = json.loads((built / paths.run_record("demo", "acdc", "ce", 0)).read_text())
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings"} <= set(record)
     assert not list(built.rglob("*.part"))
 
@@ -57,9 +57,9 @@ def test_alpha_concerns_its_own_arm_alone(built, command, edit_params):
     edit_params(built, {"loss.ce_dl.alpha": 0.5})
     stages = running(repro(command, built, "--dry"))
     edit_params(built, {"loss.ce_dl.alpha": 1.0})
-    trained = {"train@demo-acdc-ce_dl", "train@demo-covid19-ce_dl"}
+    trained = {"train-demo@acdc-ce_dl-0", "train-demo@covid19-ce_dl-0"}
     assert trained <= stages
-    assert not any("-ce" in stage and "-ce_dl" not in stage for stage in stages)
+    assert not any("-ce-" in stage for stage in stages)
     assert not any(stage.startswith(("download", "preprocess")) for stage in stages)
 
 
@@ -67,7 +67,23 @@ def test_epochs_of_one_data_set_leave_the_other(built, command, edit_params):
     edit_params(built, {"demo.epochs.covid19": 3})
     stages = running(repro(command, built, "--dry"))
     edit_params(built, {"demo.epochs.covid19": 2})
-    assert {stage for stage in stages if stage.startswith("train")} == {"train@demo-covid19-ce", "train@demo-covid19-ce_dl"}
+    assert {stage for stage in stages if stage.startswith("train")} == {
+        "train-demo@covid19-ce-0",
+        "train-demo@covid19-ce_dl-0",
+    }
+
+
+def test_another_seed_trains_that_seed_alone(built, command, edit_params):
+    edit_params(built, {"demo.seeds": [0, 3]})
+    stages = running(repro(command, built, "--dry"))
+    edit_params(built, {"demo.seeds": [0]})
+    new = {
+        f"{stage}-demo@{dataset}-{arm}-3"
+        for stage in ("train", "evaluate")
+        for dataset in params.DATASETS
+        for arm in params.ARMS
+    }
+    assert stages == new | set(TARGETS)
 
 
 def test_another_round_gives_the_same_bytes(built, command):
@@ -112,18 +128,18 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
     for stage in stages.values():
         for out in stage["outs"]:
             outputs.add(out if isinstance(out, str) else next(iter(out)))
-    named = {"study": "${item.study}", "dataset": "${item.dataset}", "arm": "${item.loss}"}
-    study, dataset, arm = named["study"], named["dataset"], named["arm"]
+    study, dataset = "${item.study}", "${item.dataset}"
+    arm = "${study}", dataset, "${item.loss}", "${item.seed}"
     expected = {
         paths.raw(study, dataset),
         *paths.slices(study, dataset),
         paths.source(study, dataset),
         paths.slices_summary(study, dataset),
-        paths.weights(study, dataset, arm),
-        paths.history(study, dataset, arm),
-        paths.run_record(study, dataset, arm),
-        paths.counts(study, dataset, arm),
-        paths.predictions(study, dataset, arm),
+        paths.weights(*arm),
+        paths.history(*arm),
+        paths.run_record(*arm),
+        paths.counts(*arm),
+        paths.predictions(*arm),
         paths.figures(study),
     }
     assert {path.as_posix() for path in expected} <= outputs
@@ -134,8 +150,14 @@ def test_dependencies_and_parameters_exist():
     code = {dep for stage in stages.values() for dep in stage["deps"] if dep.startswith(("src", "stages"))}
     assert all((ROOT / path).exists() for path in code)
     for name, stage in stages.items():
-        assert f"stages/{name}.py" in stage["deps"]
-        assert list(stage["matrix"]["study"]) == list(params.STUDIES)
+        script, _, study = name.partition("-")
+        assert f"stages/{script}.py" in stage["deps"]
+        if study:  # one for each study, alike but for the list of seeds
+            first = stages[f"{script}-demo"]
+            assert stage == first | {"vars": [{"study": study}], "matrix": first["matrix"] | {"seed": f"${{{study}.seeds}}"}}
+            assert f"{script}-{params.STUDIES[-1]}" in stages
+        else:
+            assert list(stage["matrix"]["study"]) == list(params.STUDIES)
 
 
 def test_nothing_that_git_should_not_hold_is_tracked():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from cedice import evaluation, tables
+from cedice import evaluation, summary, tables
 from cedice.errors import CediceError
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.params import ARMS, DATASETS
@@ -11,8 +11,9 @@ from cedice.params import ARMS, DATASETS
 RECORD = {
     "device": "a test",
     "versions": {"torch": "2"},
-    "settings": {"autocast": "float32", "base_channels": 8},
+    "settings": {"precision": "float32", "base_channels": 8, "norm": "batch"},
     "wall_seconds": 90.0,
+    "peak_memory_mb": {"main": 1234},
     "revision": "0123456789abcdef+changes",
 }
 
@@ -26,41 +27,73 @@ def counts_with(wrong: int, classes: int) -> pd.DataFrame:
     return table.assign(tn=100 * classes - table[["tp", "fp", "fn"]].sum(axis=1))
 
 
-def run_with(wrong: int, classes: int, epochs: int = 12) -> tables.Run:
+def run_with(wrong: int, classes: int, epochs: int = 12, collapsed: int = 0) -> summary.Run:
     counts = counts_with(wrong, classes)
     last = {f"{m}_{c}": v for c, values in evaluation.pooled_headline(counts).items() for m, v in values.items()}
     before = {name: value - 0.1 for name, value in last.items()}
-    history = pd.DataFrame([before] * (epochs - 1) + [last])
-    return tables.Run(counts, history, RECORD)
+    history = pd.DataFrame([before] * (epochs - 1) + [last]).assign(collapsed=collapsed)
+    return summary.Run(counts, history, RECORD)
 
 
-def runs_with(ce: int, ce_dl: int) -> tables.Runs:
+def runs_with(ce: int, ce_dl: int, more: tuple[tuple[int, int], ...] = ()) -> summary.Runs:
+    """Seed 0 with these numbers of wrong pixels, the seeds after it with those of ``more``."""
     classes = {"acdc": 4, "covid19": 2}
-    wrong = {"ce": ce, "ce_dl": ce_dl}
-    return {(dataset, arm): run_with(wrong[arm], classes[dataset]) for dataset in DATASETS for arm in ARMS}
+    return {
+        (dataset, arm, seed): run_with(wrong[ARMS.index(arm)], classes[dataset])
+        for dataset in DATASETS
+        for arm in ARMS
+        for seed, wrong in enumerate(((ce, ce_dl), *more))
+    }
 
 
 def test_the_keys_are_stable_and_the_values_those_of_the_counts():
-    found = tables.metrics(runs_with(20, 10))
+    found = summary.metrics(runs_with(20, 10))
     assert list(found) == ["acdc", "covid19"]
     arm = found["acdc"]["ce_dl"]
-    assert list(arm) == [*METRICS, "foreground", "last_epochs", "paper", "minus_paper"]
+    assert list(arm) == [*METRICS, "foreground", "std", "seeds", "collapsed", "last_epochs", "paper", "minus_paper"]
     dice = [200 / 210, 180 / 190, 1, 1]
     assert arm["dice"] == pytest.approx(sum(dice) / 4, abs=1e-6)
     assert arm["foreground"]["dice"] == pytest.approx(sum(dice[1:]) / 3, abs=1e-6)
     assert arm["pixel_error"] == pytest.approx(10 / 400)
     assert arm["minus_paper"]["dice"] == pytest.approx(arm["dice"] - 0.9213, abs=1e-6)
     spread = arm["last_epochs"]["foreground"]["iou"]
-    assert spread["n"] == 10
+    assert (spread["n"], spread["std"]) == (1, None)
     assert spread["mean"] == pytest.approx(arm["foreground"]["iou"] - 0.09, abs=1e-6)
-    assert spread["std"] == pytest.approx(0.1 * (10 * 0.1 * 0.9 / 9) ** 0.5, abs=1e-6)
-    assert found["acdc"]["ce_dl_minus_ce"]["with_background"]["pixel_error"] == pytest.approx(-0.025)
+    assert spread["epoch_std"] == pytest.approx(0.1 * (10 * 0.1 * 0.9 / 9) ** 0.5, abs=1e-6)
+    assert found["acdc"]["ce_dl_minus_ce"]["with_background"]["pixel_error"] == {"mean": -0.025, "std": None, "n": 1}
+
+
+def test_several_seeds_give_a_mean_with_its_spread():
+    # Pixel errors on ACDC: CE 20, 40, 60 of 400; CE + DL 10, 20, 60; differences −10, −20, 0.
+    runs = runs_with(20, 10, more=((40, 20), (60, 60)))
+    found = summary.metrics(runs)["acdc"]
+    assert found["ce"]["seeds"] == 3
+    assert found["ce"]["pixel_error"] == pytest.approx(0.1)
+    assert found["ce"]["std"]["with_background"]["pixel_error"] == pytest.approx(0.05)
+    change = found["ce_dl_minus_ce"]["foreground"]["pixel_error"]
+    assert change == {"mean": pytest.approx(-0.025), "std": pytest.approx(0.025), "n": 3}
+    assert found["ce"]["last_epochs"]["foreground"]["pixel_error"]["std"] == pytest.approx(0.05)
+    text = tables.markdown(summary.metrics(runs), runs, "small", synthetic=False, alpha=1)
+    assert "0.1000 ± 0.0500 |" in text
+    assert "-0.0250 ± 0.0250 |" in text
+    assert text.count("1.5 min") == 2 * 2 * 3  # a line for each training
+
+
+def test_a_collapsed_network_is_named():
+    runs = runs_with(20, 10, more=((40, 20),))
+    runs["acdc", "ce", 1] = run_with(40, 4, collapsed=1)
+    found = summary.metrics(runs)
+    assert (found["acdc"]["ce"]["collapsed"], found["acdc"]["ce_dl"]["collapsed"]) == (1, 0)
+    text = tables.markdown(found, runs, "small", synthetic=False, alpha=1)
+    assert "† **Collapsed**: ACDC, CE: in 1 of 2 trainings" in text
+    assert text.count("†") == 2 * 3 + 1  # both conventions, three metrics, the note
+    assert "Collapsed" not in tables.markdown(summary.metrics(runs_with(20, 10)), runs_with(20, 10), "small", False, 1)
 
 
 @pytest.mark.parametrize(("ce", "ce_dl", "up", "error"), [(20, 10, "↑", "↓"), (10, 20, "↓", "↑"), (10, 10, "=", "=")])
 def test_arrows_say_what_happened(ce, ce_dl, up, error):
     runs = runs_with(ce, ce_dl)
-    found = tables.metrics(runs)
+    found = summary.metrics(runs)
     rows = tables.csv_rows(found).query("loss == 'ce_dl'")
     assert set(rows.query("metric != 'pixel_error'")["direction"]) == {up}
     assert set(rows.query("metric == 'pixel_error'")["direction"]) == {error}
@@ -71,14 +104,14 @@ def test_arrows_say_what_happened(ce, ce_dl, up, error):
 
 
 def test_the_csv_has_every_number_once():
-    rows = tables.csv_rows(tables.metrics(runs_with(20, 10)))
+    rows = tables.csv_rows(summary.metrics(runs_with(20, 10)))
     assert len(rows) == len(DATASETS) * len(ARMS) * len(CONVENTIONS) * len(METRICS)
     assert not rows.duplicated(["dataset", "loss", "convention", "metric"]).any()
 
 
 def test_synthetic_data_is_called_synthetic():
     runs = runs_with(20, 10)
-    found = tables.metrics(runs)
+    found = summary.metrics(runs)
     assert "not comparable" in tables.markdown(found, runs, "demo", synthetic=True, alpha=1)
     real = tables.markdown(found, runs, "small", synthetic=False, alpha=0.5)
     assert "ynthetic" not in real
@@ -87,9 +120,9 @@ def test_synthetic_data_is_called_synthetic():
 
 def test_history_and_counts_of_different_trainings_are_refused():
     runs = runs_with(20, 10)
-    runs["acdc", "ce"] = tables.Run(counts_with(30, 4), runs["acdc", "ce"].history, RECORD)
-    with pytest.raises(CediceError, match=r"acdc ce: dice .* different trainings"):
-        tables.metrics(runs)
+    runs["acdc", "ce", 0] = summary.Run(counts_with(30, 4), runs["acdc", "ce", 0].history, RECORD)
+    with pytest.raises(CediceError, match=r"acdc ce seed 0: dice .* different trainings"):
+        summary.metrics(runs)
 
 
 def test_a_value_that_does_not_exist_is_null():
@@ -98,9 +131,9 @@ def test_a_value_that_does_not_exist_is_null():
         [{"slice": "s", "volume": "v", "patient": "p", "class": c, "tp": 400 * (c == 0), "fp": 0, "fn": 0} for c in range(4)]
     )
     values = evaluation.pooled_headline(nothing)
-    history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}])
-    runs["acdc", "ce"] = tables.Run(nothing, history, RECORD)
-    found = tables.metrics(runs)
+    history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(collapsed=1)
+    runs["acdc", "ce", 0] = summary.Run(nothing, history, RECORD)
+    found = summary.metrics(runs)
     assert found["acdc"]["ce"]["foreground"]["dice"] is None
-    assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0}
-    assert "– |" in tables.markdown(found, runs, "small", synthetic=False, alpha=1)
+    assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0, "epoch_std": None}
+    assert "| –† |" in tables.markdown(found, runs, "small", synthetic=False, alpha=1)

@@ -1,7 +1,9 @@
 """Training: it learns, it can be killed at any moment, it is the same every time, and it stops when it makes no sense."""
 
+import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,9 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
+from conftest import ROOT
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from cedice import checkpoints, hardware, paths, training, weights
 from cedice.errors import CediceError
@@ -81,14 +86,62 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_and_step(data, tmp_path):
         training.train(data, data, replace(SETTINGS, learning_rate=1e38, norm="none", epochs=20), tmp_path / "a", "wild")
 
 
-def test_a_damaged_checkpoint_is_set_aside(data, tmp_path, capsys):
+def test_of_two_checkpoints_the_damaged_one_is_set_aside_and_the_other_used(data, tmp_path, capsys):
     file = tmp_path / "a.safetensors"
-    whole, _ = training.train(data, data, SETTINGS, file, "x")
+    whole, _ = training.train(data, data, replace(SETTINGS, epochs=4), tmp_path / "b.safetensors", "x")
+    for epochs in (2, 3):  # each ends with a checkpoint
+        training.train(data, data, replace(SETTINGS, epochs=epochs), file, "x")
     file.write_bytes(file.read_bytes()[:-100])
+    resumed, history = training.train(data, data, replace(SETTINGS, epochs=4), file, "x")
+    out = capsys.readouterr().out
+    assert "is damaged" in out
+    assert "goes on after epoch 2 of 4" in out
+    assert file.with_suffix(".damaged").exists()
+    assert same(whole, resumed)
+    assert len(history) == 4
+
+
+def test_with_both_checkpoints_damaged_it_starts_anew(data, tmp_path, capsys):
+    file = tmp_path / "a.safetensors"
+    for epochs in (1, 2, 3):
+        whole, _ = training.train(data, data, replace(SETTINGS, epochs=epochs), file, "x")
+    for path in tmp_path.glob("a*.safetensors"):
+        path.write_bytes(b"nothing of use")
     again, _ = training.train(data, data, SETTINGS, file, "x")
     assert same(whole, again)
-    assert "is damaged" in capsys.readouterr().out
-    assert file.with_suffix(".damaged").exists()
+    assert capsys.readouterr().out.count("is damaged") == 2
+    checkpoints.discard(file)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(data, tmp_path):
+    """A limit on the size of files stands in for the full disk: the system refuses to write on in the same way."""
+    file = tmp_path / "a.safetensors"
+    training.train(data, data, replace(SETTINGS, epochs=2), file, "x")
+    before = file.read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(CediceError, match=r"cannot write the checkpoint of epoch 3 .* make room"):
+            training.train(data, data, SETTINGS, file, "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert file.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_network_that_predicts_background_only_is_called_collapsed(data, tmp_path, capsys):
+    """One class of a thousand pixels to one: after the first step everything is background, as it really happens."""
+    masks = torch.zeros_like(data.masks)
+    masks[:, 0, 0] = 1
+    rare = Tensors(data.images, masks)
+    settings = replace(SETTINGS, classes=2, alpha=0.0, norm="none", epochs=6, batch_size=2)
+    _, history = training.train(rare, rare, settings, tmp_path / "a", "rare")
+    assert history[-1]["collapsed"] == 1
+    assert history[-1]["dice_foreground"] == 0
+    assert "COLLAPSED: background only" in capsys.readouterr().out
+    _, history = training.train(data, data, replace(SETTINGS, epochs=25, batch_size=2), tmp_path / "b", "common")
+    assert history[-1]["collapsed"] == 0
 
 
 def test_the_key_tells_everything_apart():
@@ -121,6 +174,69 @@ def prepare(stage):
 ARM = ("--study", "demo", "--dataset", "covid19", "--loss", "ce_dl", "--seed", "0")
 
 
+def test_killed_at_random_moments_it_ends_in_the_same_bytes():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests/kills.py"), "20"], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all bit-equal" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_a_line_that_says_how_to_go_on(project, stage, edit_params, number):
+    edit_params(project, {"demo.epochs.covid19": 500})
+    prepare(stage)
+    process = start(project)
+    for line in process.stdout:
+        if "epoch 2/500" in line:
+            break
+    process.send_signal(number)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert error.count("\n") == 1
+    assert "interrupted; the same command goes on" in error
+    assert not list(project.rglob("*.part"))
+
+
+def start(project: Path, *launcher: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(project / "stages/train.py"), *ARM],
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, stage, edit_params):
+    # Batches of 7, 7 and 1 over 2 processes: unequal shares, and an empty one.
+    edit_params(project, {"demo.epochs.covid19": 4, "demo.train.batch_size": 7, "demo.train.precision": "float32"})
+    prepare(stage)
+    assert stage("train", *ARM) is None
+    history, file = paths.history("demo", "covid19", "ce_dl", 0), paths.weights("demo", "covid19", "ce_dl", 0)
+    alone, weights_alone = pd.read_csv(history), load_file(file)
+    file.unlink()
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = start(project, *torchrun)
+    for line in process.stdout:
+        if "epoch 2/4" in line:
+            break
+    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+        each.kill()
+    process.communicate()
+    assert not file.exists()
+    output, error = start(project, *torchrun).communicate(timeout=240)
+    assert "goes on after epoch" in output, error
+    assert output.count("epoch 4/4") == 1  # one process speaks
+    together = pd.read_csv(history)
+    # Only the order of summation differs; training amplifies float32's rounding, 10^-7, by some hundred in these steps.
+    for column in ("train_loss", "train_ce", "val_ce", "val_dice_loss"):
+        np.testing.assert_allclose(together[column], alone[column], rtol=1e-3)
+    for name, tensor in load_file(file).items():
+        torch.testing.assert_close(tensor, weights_alone[name], rtol=0.05, atol=5e-3, msg=name)
+    assert json.loads(paths.run_record("demo", "covid19", "ce_dl", 0).read_text())["device"].startswith("2 × ")
+
+
 def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_params):
     edit_params(project, {"demo.epochs.covid19": 6})
     prepare(stage)
@@ -129,22 +245,17 @@ def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_pa
     expected = file.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
     file.unlink()
     history.unlink()
-    command = [sys.executable, str(project / "stages/train.py"), *ARM]
     for wanted in (1, 3, 5):  # killed somewhere after this epoch
-        process = subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": str(project / "src")}, stdout=subprocess.PIPE, text=True
-        )
+        process = start(project)
         for line in process.stdout:
             if f"epoch {wanted}/6" in line:
                 break
         time.sleep(0.01 * wanted)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         assert not file.exists()
-    done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(project / "src")}, capture_output=True, text=True, check=True
-    )
-    assert "goes on after epoch" in done.stdout
+    output, _ = start(project).communicate()
+    assert "goes on after epoch" in output
     assert (file.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()) == expected
     assert not list(checkpoints.SCRATCH.iterdir())
 

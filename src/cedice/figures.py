@@ -142,19 +142,22 @@ def _paint(image: np.ndarray, truth: np.ndarray, found: np.ndarray, kind: str) -
     return picture
 
 
-def curves(histories: dict[str, pd.DataFrame], alphas: dict[str, str], dataset: str, title: str, with_paper: bool) -> Figure:
+def curves(
+    histories: dict[str, list[pd.DataFrame]], alphas: dict[str, str], dataset: str, title: str, with_paper: bool
+) -> Figure:
     """Figures 4 and 5: Dice, IoU and pixel error of both arms over the epochs, in both headline conventions.
 
+    ``histories``: by arm, one a seed. A line is the mean over the seeds; a band reaches from the lowest to the highest.
     ``with_paper`` adds the paper's Table 1 as dotted lines: for real data only.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.6), layout="constrained")
         for axes, (metric, name) in zip(figure.subplots(1, 3), METRIC_TITLES.items(), strict=True):
             for arm in ARMS:
-                history, colour = histories[arm], ARM_COLOURS[arm]
-                axes.plot(history["epoch"], history[f"{metric}_with_background"], color=colour, linewidth=1.4)
+                colour = ARM_COLOURS[arm]
+                _curve(axes, histories[arm], f"{metric}_with_background", color=colour, linewidth=1.4)
                 if metric != "pixel_error":  # the same number in both conventions
-                    axes.plot(history["epoch"], history[f"{metric}_foreground"], color=colour, linewidth=1.1, linestyle="--")
+                    _curve(axes, histories[arm], f"{metric}_foreground", color=colour, linewidth=1.1, linestyle="--")
                 if with_paper:
                     axes.axhline(TABLE_1[dataset][arm][metric], color=colour, linewidth=0.9, linestyle=":")
             axes.set(xlabel="epoch", title=name)
@@ -173,3 +176,10 @@ def curves(histories: dict[str, pd.DataFrame], alphas: dict[str, str], dataset: 
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _curve(axes: mpl.axes.Axes, histories: list[pd.DataFrame], column: str, **style: object) -> None:
+    epochs, values = histories[0]["epoch"], np.stack([history[column] for history in histories])
+    axes.plot(epochs, values.mean(axis=0), **style)
+    if len(histories) > 1:
+        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, linewidth=0)

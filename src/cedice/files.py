@@ -1,7 +1,9 @@
 """Writing files and folders so that a reader finds the old one or the whole new one, never a part."""
 
+import glob
 import hashlib
 import json
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -18,9 +20,12 @@ from cedice.errors import CediceError
 def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``target``; take its place when the block ends well, leave nothing when it fails.
 
+    What a killed process left of an earlier attempt goes first: a target has one writer at a time.
     ``folder=True`` gives an empty folder instead of the name of a file to write. Raises OSError as the file system does.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".part") as scratch:
         new = Path(scratch) / target.name
         if folder:

@@ -1,90 +1,25 @@
-"""Table 1: ours beside the paper's, as numbers with stable keys, as CSV and as Markdown.
-
-The keys of `metrics.json`, for each data set and arm (`acdc.ce_dl.…`): `dice`, `iou`, `pixel_error` in the paper's
-convention (the mean over classes including the background); the same three under `foreground`; `last_epochs` with mean,
-standard deviation and n over the last 10 epochs, per convention; `paper` as printed and `minus_paper`, ours less it. For
-each data set, `ce_dl_minus_ce` holds what the Dice term changed, per convention. A value that does not exist is null.
-"""
-
-import math
-from dataclasses import dataclass
+"""Table 1, ours beside the paper's, from the content of `metrics.json` (`cedice.summary`): as CSV and as Markdown."""
 
 import pandas as pd
 
-from cedice.errors import CediceError
-from cedice.evaluation import pooled_headline
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.paper import TABLE_1
-from cedice.params import ARMS, DATASETS
+from cedice.params import ARMS
+from cedice.summary import LAST_EPOCHS, Run, Runs, seeds
 
-LAST_EPOCHS = 10
 DATASET_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU", "pixel_error": "Pixel error"}
 _CONVENTION_TITLES = {
     "with_background": "ours, including background",
     "foreground": "ours, foreground only",
 }
-_AGREEMENT = 2e-3  # evaluation on another device turns a few pixels in a thousand, another training many more
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is kept of one trained arm: its counts table, its history, its run record."""
-
-    counts: pd.DataFrame
-    history: pd.DataFrame
-    record: dict[str, object]
-
-
-Runs = dict[tuple[str, str], Run]  # by (data set, arm)
-
-
-def metrics(runs: Runs) -> dict[str, dict]:
-    """The content of `metrics.json`; CediceError where a history and its counts are of different trainings."""
-    found = {}
-    for dataset in DATASETS:
-        values = {arm: pooled_headline(runs[dataset, arm].counts) for arm in ARMS}
-        found[dataset] = {arm: _arm(runs[dataset, arm], values[arm], dataset, arm) for arm in ARMS}
-        found[dataset]["ce_dl_minus_ce"] = {
-            convention: {
-                metric: _number(values["ce_dl"][convention][metric] - values["ce"][convention][metric]) for metric in METRICS
-            }
-            for convention in CONVENTIONS
-        }
-    return found
-
-
-def _arm(run: Run, values: dict[str, dict[str, float]], dataset: str, arm: str) -> dict[str, object]:
-    last, tail, paper = run.history.iloc[-1], run.history.tail(LAST_EPOCHS), TABLE_1[dataset][arm]
-    for convention in CONVENTIONS:
-        for metric in METRICS:
-            ours, logged = values[convention][metric], last[f"{metric}_{convention}"]
-            if math.isnan(ours) != math.isnan(logged) or abs(ours - logged) > _AGREEMENT:
-                raise CediceError(
-                    f"{dataset} {arm}: {metric} ({convention}) is {ours:.4f} by the counts and {logged:.4f} by the last epoch "
-                    "of the history; they are of different trainings: run the train and evaluate stages again"
-                )
-    return {
-        **{metric: _number(values["with_background"][metric]) for metric in METRICS},
-        "foreground": {metric: _number(values["foreground"][metric]) for metric in METRICS},
-        "last_epochs": {
-            convention: {metric: _spread(tail[f"{metric}_{convention}"]) for metric in METRICS} for convention in CONVENTIONS
-        },
-        "paper": paper,
-        "minus_paper": {metric: _number(values["with_background"][metric] - paper[metric]) for metric in METRICS},
-    }
-
-
-def _spread(values: pd.Series) -> dict[str, float | int | None]:
-    return {"mean": _number(values.mean()), "std": _number(values.std(ddof=1)), "n": int(values.count())}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
+_COLUMNS = [(dataset, metric) for dataset in DATASET_TITLES for metric in METRICS]
+_HEADS = [f"{DATASET_TITLES[dataset]} {METRIC_TITLES[metric]}" for dataset, metric in _COLUMNS]
 
 
 def csv_rows(found: dict[str, dict]) -> pd.DataFrame:
-    """Table 1 with one row per data set, arm, convention and metric: value, the last epochs, paper, difference, direction.
+    """Table 1 with one row per data set, arm, convention and metric: mean, std and n over the seeds, the last epochs, paper,
+    difference, direction.
 
     ``paper`` stands beside the convention that it is held against only; ``direction`` compares CE + DL with CE."""
     rows = []
@@ -100,7 +35,10 @@ def csv_rows(found: dict[str, dict]) -> pd.DataFrame:
                             "loss": arm,
                             "convention": convention,
                             "metric": metric,
-                            "value": _value(found, dataset, arm, convention, metric),
+                            "mean": _value(found, dataset, arm, convention, metric),
+                            "std": ours["std"][convention][metric],
+                            "seeds": ours["seeds"],
+                            "collapsed": ours["collapsed"],
                             **{f"last_epochs_{key}": value for key, value in ours["last_epochs"][convention][metric].items()},
                             "paper": ours["paper"][metric] if headline else None,
                             "minus_paper": ours["minus_paper"][metric] if headline else None,
@@ -120,82 +58,105 @@ def markdown(found: dict[str, dict], runs: Runs, study: str, synthetic: bool, al
             "> The numbers show that the pipeline works; they are **not comparable** with the paper's rows.",
             "",
         ]
-    heads = [f"{title} {metric}" for title in DATASET_TITLES.values() for metric in METRIC_TITLES.values()]
-    lines += _row("average", "loss", *heads) + _row(*["---"] * (2 + len(heads)))
+    lines += _row("average", "loss", *_HEADS) + _row(*["---"] * (2 + len(_HEADS)))
     for arm, name in (("ce", "CE"), ("ce_dl", "CE + DL")):
-        arrows = [("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else "" for metric in METRICS] * 2
-        cells = [TABLE_1[dataset][arm][metric] for dataset in DATASET_TITLES for metric in METRICS]
+        arrows = [("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else "" for _, metric in _COLUMNS]
+        cells = [TABLE_1[dataset][arm][metric] for dataset, metric in _COLUMNS]
         lines += _row("the paper", name, *(f"{cell:.4f}{arrow}" for cell, arrow in zip(cells, arrows, strict=True)))
     for convention, title in _CONVENTION_TITLES.items():
         for arm, name in names.items():
             cells = []
-            for dataset in DATASET_TITLES:
-                for metric in METRICS:
-                    arrow = _arrow(found, dataset, convention, metric) if arm == "ce_dl" else ""
-                    cells.append(_text(_value(found, dataset, arm, convention, metric)) + arrow)
+            for dataset, metric in _COLUMNS:
+                std = found[dataset][arm]["std"][convention][metric]
+                arrow = _arrow(found, dataset, convention, metric) if arm == "ce_dl" else ""
+                mark = "†" if found[dataset][arm]["collapsed"] else ""
+                cells.append(_text(_value(found, dataset, arm, convention, metric)) + _plus_minus(std) + arrow + mark)
             lines += _row(title, name, *cells)
+    number = len(seeds(runs))
+    each = "mean ± standard deviation of" if number > 1 else "the one value of"
     lines += [
         "",
-        "Each of our rows is one training (one seed), after its last epoch: counts pooled over the validation set per class,",
-        "then the mean over classes, with the background (the paper's convention, as far as its numbers reveal it) or without.",
-        "Pixel error is the same in both. ↑ and ↓ say whether CE + DL lies above or below CE, = that four digits do not",
-        "differ: higher is better for Dice and IoU, lower for pixel error. A difference below the spread of the next table is",
-        "no finding.",
+        f"Each of our cells is the {each} {number} training{'s' if number > 1 else ''} (seed{'s' if number > 1 else ''} "
+        f"{', '.join(map(str, seeds(runs)))}), after its last epoch: counts pooled over the",
+        "validation set per class, then the mean over classes, with the background (the paper's convention, as far as its",
+        "numbers reveal it) or without. Pixel error is the same in both. ↑ and ↓ say whether CE + DL lies above or below CE,",
+        "= that four digits do not differ: higher is better for Dice and IoU, lower for pixel error. A difference within the",
+        "spreads is no finding.",
         "",
     ]
-    lines += _last_epochs(found, names) + _differences(found, names) + _provenance(runs, names)
+    lines += _collapsed(found, names) + _last_epochs(found, names) + _differences(found, names) + _provenance(runs, names)
     return "\n".join(lines) + "\n"
 
 
+def _collapsed(found: dict[str, dict], names: dict[str, str]) -> list[str]:
+    lines = []
+    for dataset, title in DATASET_TITLES.items():
+        for arm, name in names.items():
+            if number := found[dataset][arm]["collapsed"]:
+                lines += [
+                    f"† **Collapsed**: {title}, {name}: in {number} of {found[dataset][arm]['seeds']} trainings the network",
+                    "predicts background only for the whole validation set.",
+                    "",
+                ]
+    return lines
+
+
 def _last_epochs(found: dict[str, dict], names: dict[str, str]) -> list[str]:
-    heads = [f"{title} {metric}" for title in DATASET_TITLES.values() for metric in METRIC_TITLES.values()]
-    lines = [f"## The last {LAST_EPOCHS} epochs: mean ± standard deviation", ""]
-    lines += _row("average", "loss", *heads) + _row(*["---"] * (2 + len(heads)))
+    lines = [
+        f"## The last {LAST_EPOCHS} epochs",
+        "",
+        f"Mean over the last {LAST_EPOCHS} epochs, ± standard deviation over the seeds where there are several; in brackets",
+        "the standard deviation from epoch to epoch within a training.",
+        "",
+    ]
+    lines += _row("average", "loss", *_HEADS) + _row(*["---"] * (2 + len(_HEADS)))
     for convention in CONVENTIONS:
         for arm, name in names.items():
-            spreads = [
-                found[dataset][arm]["last_epochs"][convention][metric] for dataset in DATASET_TITLES for metric in METRICS
-            ]
-            lines += _row(
-                _CONVENTION_TITLES[convention],
-                name,
-                *(f"{_text(spread['mean'])} ± {_text(spread['std'])}" for spread in spreads),
-            )
+            spreads = [found[dataset][arm]["last_epochs"][convention][metric] for dataset, metric in _COLUMNS]
+            cells = [f"{_text(s['mean'])}{_plus_minus(s['std'])} ({_text(s['epoch_std'])})" for s in spreads]
+            lines += _row(_CONVENTION_TITLES[convention], name, *cells)
     return [*lines, ""]
 
 
 def _differences(found: dict[str, dict], names: dict[str, str]) -> list[str]:
-    lines = ["## Ours less the paper's, including background", ""]
-    lines += _row("loss", *(f"{title} {metric}" for title in DATASET_TITLES.values() for metric in METRIC_TITLES.values()))
-    lines += _row(*["---"] * 7)
+    lines = ["## Differences, including background", ""]
+    lines += _row("difference", *_HEADS) + _row(*["---"] * (1 + len(_HEADS)))
     for arm, name in names.items():
-        cells = [found[dataset][arm]["minus_paper"][metric] for dataset in DATASET_TITLES for metric in METRICS]
-        lines += _row(name, *(_text(cell, sign="+") for cell in cells))
+        cells = [found[dataset][arm]["minus_paper"][metric] for dataset, metric in _COLUMNS]
+        lines += _row(f"{name}: ours less the paper's", *(_text(cell, sign="+") for cell in cells))
+    changes = [found[dataset]["ce_dl_minus_ce"]["with_background"][metric] for dataset, metric in _COLUMNS]
+    cells = [_text(change["mean"], sign="+") + _plus_minus(change["std"]) for change in changes]
+    lines += _row(f"ours: {names['ce_dl']} less {names['ce']}, seed by seed", *cells)
     return [*lines, ""]
 
 
 def _provenance(runs: Runs, names: dict[str, str]) -> list[str]:
     lines = ["## Where the numbers are from", ""]
-    heads = "data", "loss", "validation set", "channels", "epochs", "device", "precision", "torch", "training time", "revision"
+    heads = "data", "loss", "seed", "validation set", "channels", "norm", "epochs", "of these collapsed", "device", "precision"
+    heads += "torch", "training time", "peak memory", "revision"
     lines += _row(*heads) + _row(*["---"] * len(heads))
     for dataset, title in DATASET_TITLES.items():
         for arm, name in names.items():
-            run = runs[dataset, arm]
-            record, minutes = run.record, run.record["wall_seconds"] / 60
-            versions, revision = record["versions"], str(record["revision"])
-            lines += _row(
-                title,
-                name,
-                _validation_set(run.counts),
-                str(record["settings"]["base_channels"]),
-                str(len(run.history)),
-                str(record["device"]),
-                str(record["settings"]["autocast"]),
-                versions["torch"],
-                f"{minutes:.1f} min",
-                f"`{revision[:10]}{'+changes' if revision.endswith('+changes') else ''}`",
-            )
+            for seed in seeds(runs):
+                lines += _row(title, name, str(seed), *_run(runs[dataset, arm, seed]))
     return lines
+
+
+def _run(run: Run) -> list[str]:
+    record, settings, revision = run.record, run.record["settings"], str(run.record["revision"])
+    return [
+        _validation_set(run.counts),
+        str(settings["base_channels"]),
+        str(settings["norm"]),
+        str(len(run.history)),
+        str(int(run.history["collapsed"].sum())),
+        str(record["device"]),
+        str(settings["precision"]),
+        record["versions"]["torch"],
+        f"{record['wall_seconds'] / 60:.1f} min",
+        ", ".join(f"{value / 1000:.1f} GB {kind}" for kind, value in record["peak_memory_mb"].items()),
+        f"`{revision[:10]}{'+changes' if revision.endswith('+changes') else ''}`",
+    ]
 
 
 def _validation_set(counts: pd.DataFrame) -> str:
@@ -209,7 +170,7 @@ def _value(found: dict[str, dict], dataset: str, arm: str, convention: str, metr
 
 
 def _arrow(found: dict[str, dict], dataset: str, convention: str, metric: str) -> str:
-    change = found[dataset]["ce_dl_minus_ce"][convention][metric]
+    change = found[dataset]["ce_dl_minus_ce"][convention][metric]["mean"]
     if change is None:
         return "?"
     return "=" if round(change, 4) == 0 else "↑" if change > 0 else "↓"
@@ -217,6 +178,10 @@ def _arrow(found: dict[str, dict], dataset: str, convention: str, metric: str) -
 
 def _text(value: float | None, sign: str = "") -> str:
     return "–" if value is None else f"{value:{sign}.4f}"
+
+
+def _plus_minus(std: float | None) -> str:
+    return "" if std is None else f" ± {std:.4f}"
 
 
 def _row(*cells: str) -> list[str]:

@@ -1,0 +1,96 @@
+"""Kill a training with SIGKILL again and again, at random moments and in the midst of writing a checkpoint, and compare.
+
+`python tests/kills.py 200` prints how many kills there were, how many hit a write, and how many trainings came to their end
+among them; status 1 as soon as one of these is not bit-equal, in weights and history, to the undisturbed one.
+"""
+
+import contextlib
+import hashlib
+import io
+import multiprocessing
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cedice import training
+from cedice.training import Settings, Tensors
+
+SETTINGS = Settings(
+    classes=3,
+    alpha=1.0,
+    epochs=12,
+    base_channels=4,
+    depth=2,
+    norm="batch",
+    padding="same",
+    learning_rate=0.01,
+    batch_size=4,
+    precision="float32",
+    deterministic=False,
+    seed=0,
+)
+FORK = multiprocessing.get_context("fork")  # importing torch anew for every kill would take most of the time
+
+
+def train(folder: Path) -> None:
+    """One training, from its start or from what the last kill left, and a fingerprint of its end in ``folder``/done."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
+    data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
+    training._SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
+    with contextlib.redirect_stdout(io.StringIO()):
+        model, history = training.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
+    told = [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+    parts = [repr(told).encode(), *(tensor.numpy().tobytes() for tensor in model.state_dict().values())]
+    (folder / "done").write_text(hashlib.sha256(b"".join(parts)).hexdigest())
+
+
+def attempt(folder: Path, after: float, into_a_write: bool) -> tuple[bool, bool]:
+    """Start `train` and kill it ``after`` seconds, or in the first write after them: (killed, during a write)."""
+    before = half_written(folder)  # what an earlier kill left
+    process = FORK.Process(target=train, args=(folder,))
+    process.start()
+    process.join(after)
+    while into_a_write and process.is_alive() and not half_written(folder) - before:
+        time.sleep(0.0002)
+    process.kill()
+    process.join()
+    return process.exitcode == -signal.SIGKILL, bool(half_written(folder) - before)
+
+
+def half_written(folder: Path) -> set[Path]:
+    return set(folder.glob(".checkpoint*.part"))
+
+
+def main(wanted: int) -> None:
+    chance = random.Random(0)
+    torch.set_num_threads(1)  # before the first fork: a pool of threads does not survive one
+    with tempfile.TemporaryDirectory() as scratch:
+        train(Path(scratch))
+        expected = (Path(scratch) / "done").read_text()
+    with tempfile.TemporaryDirectory() as scratch:  # again, now that all modules are loaded
+        start = time.perf_counter()
+        attempt(Path(scratch), 600, into_a_write=False)
+        whole = time.perf_counter() - start
+    kills = writes = completed = 0
+    while kills < wanted or not completed:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            while not (folder / "done").exists():
+                killed, writing = attempt(folder, chance.uniform(0, whole), into_a_write=chance.random() < 0.5)
+                kills, writes = kills + killed, writes + (killed and writing)
+            if half_written(folder) or (folder / "done").read_text() != expected:
+                sys.exit(
+                    f"after {kills} kills: a training ended otherwise than the undisturbed one, or left something half-written"
+                )
+            completed += 1
+    print(f"{kills} kills, {writes} of them during a write; {completed} trainings came to their end, all bit-equal")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
