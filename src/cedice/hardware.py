@@ -12,6 +12,7 @@ from cedice import distributed
 from cedice.errors import CediceError
 
 INSIST = "CEDICE_WITHOUT_GPU"
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
@@ -49,7 +50,7 @@ def tune() -> None:
 def _cpu_quota() -> int | None:
     """Whole cores that a container may use (cgroup v2); None for no limit."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
     except OSError:
         return None
     return None if quota == "max" else max(1, int(quota) // int(period))
@@ -73,9 +74,9 @@ def require(study: str, hardware: str) -> None:
     """CediceError for a study that needs a GPU on a machine without one, unless the environment insists."""
     if hardware == "gpu" and device().type != "cuda" and not os.environ.get(INSIST):
         raise CediceError(
-            f"study {study} needs a CUDA GPU and this machine has none; on 2 CPU cores it would take 30 hours with bfloat16 "
-            "units, or 6 days (300,000 training slices at 0.35 or 1.6 s each). Run `make small` instead, or insist with "
-            f"{INSIST}=1"
+            f"study {study} needs a CUDA GPU and this machine has none; on 2 CPU cores every seed would take 30 hours with "
+            "bfloat16 units, or 6 days (300,000 training slices at 0.35 or 1.6 s each). Run `make small` instead, or insist "
+            f"with {INSIST}=1"
         )
 
 

@@ -66,7 +66,7 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
     except OSError as error:
         sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; the same command goes on from the last epoch")
+        sys.exit("error: interrupted; the same command goes on from the last checkpoint")
 
 
 def _seed(given: str, job: Job) -> int:
