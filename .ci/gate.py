@@ -2,7 +2,8 @@
 
 In a clean clone of HEAD, without data and weights, for every study with committed results:
 1. DVC finds every stage up to date against `dvc.lock`: no code, parameter or result was changed afterwards.
-2. Table, metrics and the figures that need no images are made again from the committed counts and histories: the same bytes.
+2. Tables, metrics and the figures that need no images are made again from committed counts, distances and histories: the
+   same bytes.
 3. The demo is run anew, training included: its numbers are those committed, within TOLERANCE.
 """
 
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def up_to_date(clone: Path, study: str) -> None:
-    output = run(clone, "dvc", "repro", "--dry", "--allow-missing", f"table@{study}", f"plot@{study}")
+    output = run(clone, "dvc", "repro", "--dry", "--allow-missing", *targets(study))
     stale = [line for line in output.splitlines() if line.startswith("Running stage")]
     if stale:
         sys.exit(f"gate: {study} is out of date against dvc.lock: {' '.join(stale)} run dvc repro and commit the results")
@@ -43,18 +44,19 @@ def up_to_date(clone: Path, study: str) -> None:
 
 def same_bytes(clone: Path, study: str) -> None:
     run(clone, sys.executable, "stages/table.py", "--study", study)
+    run(clone, sys.executable, "stages/where.py", "--study", study)
     run(clone, sys.executable, "stages/plot.py", "--study", study, "--figures", "without-slices")
     changed = run(clone, "git", "status", "--porcelain", "--", "reports")
     if changed:
         sys.exit(f"gate: {study}: made again from the committed counts, these differ:\n{changed}")
-    print(f"gate: {study}: table, metrics and figures 1, 4, 5 made again, byte for byte")
+    print(f"gate: {study}: tables, metrics and figures 1, 4, 5 made again, byte for byte")
 
 
 def demo_again(clone: Path) -> None:
     path = clone / "reports/demo/metrics.json"
     committed = json.loads(path.read_text())
     shutil.rmtree(clone / "reports/demo")
-    run(clone, "dvc", "repro", "table@demo", "plot@demo")
+    run(clone, "dvc", "repro", *targets("demo"))
     again = json.loads(path.read_text())
     for dataset in committed:
         for arm in ("ce", "ce_dl"):
@@ -66,6 +68,10 @@ def demo_again(clone: Path) -> None:
                     sys.exit(f"gate: demo {dataset} {arm} {metric}: {now} now, {before} committed; more than {tolerance} apart")
     exact = "to the last digit" if again == committed else f"within {TOLERANCE} over the last epochs, as on another processor"
     print(f"gate: the demo, trained again, gives the committed numbers {exact}")
+
+
+def targets(study: str) -> tuple[str, ...]:
+    return f"table@{study}", f"plot@{study}", f"where@{study}"
 
 
 def run(folder: Path, *command: str) -> str:

@@ -13,7 +13,7 @@ from conftest import ROOT, copy_project
 
 from cedice import params, paths
 
-TARGETS = ("table@demo", "plot@demo")
+TARGETS = ("table@demo", "plot@demo", "where@demo")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_everything_from_nothing(built, command):
         status, output = command(*arguments, cwd=built)
         assert status == 0, output
     output = repro(command, built)
-    assert len(running(output)) == 2 + 2 + 4 + 4 + 1 + 1
+    assert len(running(output)) == 2 + 2 + 4 + 4 + 4 + 1 + 1 + 1
     found = json.loads((built / "reports/demo/metrics.json").read_text())
     assert set(found) == set(params.DATASETS)
     assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
@@ -181,6 +181,8 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
         paths.run_record(*arm),
         paths.counts(*arm),
         paths.predictions(*arm),
+        paths.surfaces(*arm),
+        paths.targets(*arm),
         paths.figures(study),
     }
     assert {path.as_posix() for path in expected} <= outputs

@@ -54,6 +54,16 @@ def counts(study: str, dataset: str, arm: str, seed: int) -> Path:
     return reports(study) / "counts" / dataset / f"{arm}-seed{seed}.csv"
 
 
+def surfaces(study: str, dataset: str, arm: str, seed: int) -> Path:
+    """Border distances per validation slice and class (`cedice.boundaries`)."""
+    return reports(study) / "surfaces" / dataset / f"{arm}-seed{seed}.csv"
+
+
+def targets(study: str, dataset: str, arm: str, seed: int) -> Path:
+    """What becomes of every connected true region (`cedice.targets`)."""
+    return reports(study) / "targets" / dataset / f"{arm}-seed{seed}.csv"
+
+
 def figures(study: str) -> Path:
     """Folder of Figures 1 to 5."""
     return reports(study) / "figures"

@@ -1,0 +1,134 @@
+"""Where the arms differ: at borders, by class, and on targets by size. One table each, every number with its spread.
+
+Input are the tables of `cedice.boundaries` and `cedice.targets`, by data set, arm and seed.
+"""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from cedice.boundaries import TOLERANCES
+from cedice.errors import CediceError
+from cedice.params import ARMS
+
+Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, arm, seed)
+SIZES = (1, 25, 100, 400, 1600)  # pixels of the 256×256 slice; each bin reaches to the next
+_KEYS = {"surfaces": ["slice", "class"], "targets": ["slice", "class", "target"]}
+
+
+def borders(surfaces: Tables) -> pd.DataFrame:
+    """One row per data set, class and measure: dataset, class, unit, n, measure, then mean and std over the seeds of each
+    arm and of their paired difference.
+
+    Surface Dice is the mean over the n slices in which the class is there, truly or predicted; HD95 and ASSD over those of
+    them in which it is there in both, `one_sided` being the share of the others.
+    """
+    _same_places(surfaces, "surfaces")
+    rows = []
+    for (dataset, label), group in _stacked(surfaces).groupby(["dataset", "class"], sort=False):
+        present = group.dropna(subset=["assd"])
+        seen = present.assign(one_sided=np.isinf(present["assd"])).replace(math.inf, math.nan)
+        measures = [f"surface_dice_{tolerance}" for tolerance in TOLERANCES] + ["hd95", "assd", "one_sided"]
+        means = seen.groupby(["arm", "seed"])[measures].mean()
+        number = present.groupby(["arm", "seed"]).size().mean()
+        for measure in measures:
+            keys = {"dataset": dataset, "class": label, "unit": group["unit"].iloc[0], "n": round(number), "measure": measure}
+            rows.append(keys | _compared(means[measure]))
+    return pd.DataFrame(rows)
+
+
+def by_size(targets: Tables) -> pd.DataFrame:
+    """One row per data set, size of target and measure (dice, recall, missed): dataset, pixels, n, measure, then as in
+    `borders`. A bin without targets has no row."""
+    _same_places(targets, "targets")
+    found = _stacked(targets)
+    found["dice"] = 2 * found["hits"] / (found["pixels"] + found["predicted"])
+    found["recall"] = found["hits"] / found["pixels"]
+    found["missed"] = (found["hits"] == 0).astype(float)
+    rows = []
+    for dataset, group in found.groupby("dataset", sort=False):
+        for low, high in pairwise([*SIZES, math.inf]):
+            chosen = group[group["pixels"].between(low, high, inclusive="left")]
+            if chosen.empty:
+                continue
+            size = f"{low} and more" if high == math.inf else f"{low}–{high - 1}"
+            means = chosen.groupby(["arm", "seed"])[["dice", "recall", "missed"]].mean()
+            keys = {"dataset": dataset, "pixels": size, "n": len(chosen) // len(means)}  # the same targets in every training
+            rows += [keys | {"measure": measure} | _compared(means[measure]) for measure in means]
+    return pd.DataFrame(rows)
+
+
+def _stacked(tables: Tables) -> pd.DataFrame:
+    parts = [table.assign(dataset=dataset, arm=arm, seed=seed) for (dataset, arm, seed), table in tables.items()]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _compared(means: pd.Series) -> dict[str, float]:
+    """Mean and std over the seeds of each arm, and of what the second has more than the first, seed by seed."""
+    by_arm = {arm: means.loc[arm] for arm in ARMS}
+    columns = by_arm | {"difference": by_arm["ce_dl"] - by_arm["ce"]}
+    values = {}
+    for name, column in columns.items():
+        values |= {f"{name}_mean": round(column.mean(), 6), f"{name}_std": round(column.std(ddof=1), 6)}
+    return values
+
+
+def _same_places(tables: Tables, kind: str) -> None:
+    """CediceError unless all trainings of a data set were measured at the same places: a mean over others is no comparison."""
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in tables):
+        places = {key: table[_KEYS[kind]] for key, table in tables.items() if key[0] == dataset}
+        (first, expected), *others = places.items()
+        for other, found in others:
+            if not found.equals(expected):
+                raise CediceError(
+                    f"{kind} of {' '.join(map(str, other))} and of {' '.join(map(str, first))} are of different slices; run "
+                    "the evaluate and measure stages again"
+                )
+
+
+_ABOUT = """Mean ± standard deviation over the seeds; the last column is CE + DL less CE, seed by seed. Networks after their
+last epoch, validation set.
+"""
+_ABOUT_BORDERS = """## Borders
+
+Slice by slice, over the slices in which the class is there, truly or predicted (n, mean over the trainings). Surface Dice at
+1, 2 and 3: the share of both borders that lies within that distance of the other; higher is better. HD95 and ASSD: distances
+where the class is there in both; lower is better. `one_sided`: the share of slices where it is not (surface Dice 0).
+"""
+_ABOUT_TARGETS = """
+## Targets by size
+
+Every connected true region of a class in a slice (n of them), by its pixels in the 256×256 slice. Dice: against the predicted
+regions that touch it; recall: the share of its pixels that are found; missed: the share of targets without any.
+"""
+
+
+def markdown(edges: pd.DataFrame, sizes: pd.DataFrame, study: str, synthetic: bool, classes: dict[str, tuple[str, ...]]) -> str:
+    """Both tables for people; ``classes``: the names of a data set's labels."""
+    lines = [f"# Where the losses differ, study `{study}`", ""]
+    if synthetic:
+        lines += [
+            "> **Synthetic data**: generated phantoms. The numbers show that the pipeline works, nothing about the losses.",
+            "",
+        ]
+    names = [classes[dataset][label] for dataset, label in zip(edges["dataset"], edges["class"], strict=True)]
+    lines += [_ABOUT, _ABOUT_BORDERS]
+    lines += _table(edges.assign(**{"class": names}), ["dataset", "class", "n", "measure", "unit"])
+    lines += [_ABOUT_TARGETS]
+    return "\n".join(lines + _table(sizes, ["dataset", "pixels", "n", "measure"])) + "\n"
+
+
+def _table(frame: pd.DataFrame, keys: list[str]) -> list[str]:
+    arms = {"ce": "CE", "ce_dl": "CE + DL", "difference": "difference"}
+    heads = [*keys, *arms.values()]
+    lines = ["| " + " | ".join(heads) + " |", "| " + " | ".join(["---"] * len(heads)) + " |"]
+    for row in frame.to_dict("records"):
+        cells = [str(row[key]) for key in keys]
+        for arm in arms:
+            mean, std = row[f"{arm}_mean"], row[f"{arm}_std"]
+            sign = "+" if arm == "difference" else ""
+            cells.append("–" if math.isnan(mean) else f"{mean:{sign}.4f}" + ("" if math.isnan(std) else f" ± {std:.4f}"))
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
