@@ -13,7 +13,7 @@ from conftest import ROOT, copy_project
 
 from cedice import params, paths
 
-TARGETS = ("table@demo", "plot@demo", "where@demo")
+TARGETS = ("table@demo", "plot@demo", "where@demo", "audit@demo")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_everything_from_nothing(built, command):
         status, output = command(*arguments, cwd=built)
         assert status == 0, output
     output = repro(command, built)
-    assert len(running(output)) == 2 + 2 + 4 + 4 + 4 + 1 + 1 + 1
+    assert len(running(output)) == 2 + 2 + 4 + 4 + 4 + len(TARGETS)
     found = json.loads((built / "reports/demo/metrics.json").read_text())
     assert set(found) == set(params.DATASETS)
     assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
