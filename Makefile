@@ -4,13 +4,13 @@ READY := .venv/ready
 
 .PHONY: demo small paper test lint gate
 demo small: $(READY)
-	dvc repro table@$@ plot@$@ where@$@ audit@$@
+	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@
 	@cat reports/$@/table1.md
 	@echo "Figures:" && ls reports/$@/figures/*.png
 
 # Stops at once, with one line, on a machine without a CUDA GPU.
 paper: $(READY)
-	dvc repro table@$@ plot@$@ where@$@ audit@$@
+	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@
 	@cat reports/$@/table1.md
 
 test: $(READY)

@@ -43,9 +43,8 @@ def up_to_date(clone: Path, study: str) -> None:
 
 
 def same_bytes(clone: Path, study: str) -> None:
-    run(clone, sys.executable, "stages/table.py", "--study", study)
-    run(clone, sys.executable, "stages/where.py", "--study", study)
-    run(clone, sys.executable, "stages/audit.py", "--study", study)
+    for name in ("table", "where", "audit", "verdict"):
+        run(clone, sys.executable, f"stages/{name}.py", "--study", study)
     run(clone, sys.executable, "stages/plot.py", "--study", study, "--figures", "without-slices")
     changed = run(clone, "git", "status", "--porcelain", "--", "reports")
     if changed:
@@ -72,7 +71,7 @@ def demo_again(clone: Path) -> None:
 
 
 def targets(study: str) -> tuple[str, ...]:
-    return f"table@{study}", f"plot@{study}", f"where@{study}", f"audit@{study}"
+    return tuple(f"{stage}@{study}" for stage in ("table", "plot", "where", "audit", "verdict"))
 
 
 def run(folder: Path, *command: str) -> str:

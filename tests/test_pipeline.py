@@ -110,6 +110,13 @@ def test_metrics_and_plots_are_there_for_dvc(built, command):
     assert any("demo" in name for name in shown(output)["data"])
 
 
+def test_a_verdict_on_a_single_patient_is_refused_in_one_line(built, command):
+    status, output = command("dvc", "repro", "verdict@demo", cwd=built)
+    assert status != 0
+    assert output.count("error: acdc: one patient in the validation set; a verdict needs at least two") == 1
+    assert "Traceback" not in output
+
+
 def test_a_stage_that_fails_is_one_line_and_a_status(built, command):
     status, output = command("dvc", "repro", "table@paper", cwd=built, CEDICE_WITHOUT_GPU="")
     assert status != 0

@@ -1,0 +1,165 @@
+"""The verdict on the paper's claim: for each of its statements and each data set, confirmed, not confirmed or contradicted.
+
+The paper states that the Dice term raises Dice and IoU and lowers pixel error, most of all at borders and on small targets.
+Every statement is a difference CE + DL less CE in one measure, taken patient by patient (slice by slice where patients are
+unknown) and seed by seed:
+  dice, iou       foreground: counts pooled over a patient's slices, then the mean over the foreground classes
+  pixel_error     wrong pixels / all pixels of a patient's slices
+  border          surface Dice at 2 pixels (mm where known), mean over a patient's slices and classes
+  small targets   Dice of targets below 400 pixels, mean over a patient's targets; patients without any are left out.
+A statement is confirmed, or contradicted, where the 95 % interval over patients and seeds excludes 0, Wilcoxon's p,
+corrected by Holm over all statements and data sets, lies below 0.05, and every seed has the same sign; else it is not
+confirmed. Where fewer than two patients have a measure, it is not measured.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cedice.conventions import same_slices
+from cedice.errors import CediceError
+from cedice.metrics import dice, iou, pixel_error
+from cedice.paper import TABLE_1
+from cedice.params import ARMS
+from cedice.statistics import LEVEL, Paired, holm, paired
+
+SMALL = 400  # pixels of the 256×256 slice
+STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
+    "dice": ("raises Dice", 1),
+    "iou": ("raises IoU", 1),
+    "pixel_error": ("lowers pixel error", -1),
+    "border": ("is better at borders", 1),
+    "small_targets": ("is better on small targets", 1),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The three tables of a training: counts, border distances, targets."""
+
+    counts: pd.DataFrame
+    surfaces: pd.DataFrame
+    targets: pd.DataFrame
+
+
+Study = dict[tuple[str, str, int], Measured]  # by (data set, arm, seed)
+
+
+def patients(measured: Measured) -> pd.DataFrame:
+    """One row per patient, the columns of `STATEMENTS`; NaN where a patient has no such value."""
+    counts = measured.counts.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum()
+    classes = counts.index.get_level_values("class").max() + 1
+    sums = [counts[name].to_numpy().reshape(-1, classes) for name in counts]
+    foreground = [column[:, 1:] for column in sums]
+    found = pd.DataFrame(index=pd.Index(counts.index.unique("patient"), name="patient"))
+    found["dice"] = pd.DataFrame(dice(*foreground), found.index).mean(axis=1)
+    found["iou"] = pd.DataFrame(iou(*foreground), found.index).mean(axis=1)
+    found["pixel_error"] = pixel_error(*sums)
+    found["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
+    small = measured.targets[measured.targets["pixels"] < SMALL]
+    scores = 2 * small["hits"] / (small["pixels"] + small["predicted"])
+    found["small_targets"] = scores.groupby(small["patient"]).mean()
+    return found
+
+
+def judge(study: Study) -> pd.DataFrame:
+    """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one), the
+    fields of `Paired` with p corrected, and the verdict.
+
+    CediceError for one patient only, and where trainings were counted on different slices.
+    """
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in study):
+        same_slices({(arm, seed): one.counts for (name, arm, seed), one in study.items() if name == dataset}, dataset)
+        tables = {(arm, seed): patients(one) for (name, arm, seed), one in study.items() if name == dataset}
+        seeds = list(dict.fromkeys(seed for _, seed in tables))
+        first = study[dataset, ARMS[0], seeds[0]].counts
+        unit = "patient" if first["patient"].nunique() < first["slice"].nunique() else "slice"
+        if first["patient"].nunique() < 2:
+            raise CediceError(f"{dataset}: one {unit} in the validation set; a verdict needs at least two")
+        for measure, (statement, _) in STATEMENTS.items():
+            both = [np.stack([tables[arm, seed][measure] for seed in seeds]) for arm in ARMS]
+            differences = both[1] - both[0]
+            there = np.isfinite(differences).all(axis=0)
+            found = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
+            paper = TABLE_1[dataset]
+            printed = paper["ce_dl"][measure] - paper["ce"][measure] if measure in paper["ce"] else None
+            keys = {"dataset": dataset, "measure": measure, "statement": statement}
+            rows.append(keys | {"unit": unit, "paper": printed} | found.__dict__)
+    table = pd.DataFrame(rows)
+    measured = table["p"].notna()
+    table.loc[measured, "p"] = holm(table["p"][measured].to_list())
+    table["verdict"] = [_verdict(row) for row in table.itertuples()]
+    return table
+
+
+def _unmeasured(units: int, seeds: int) -> Paired:
+    return Paired(*[math.nan] * 4, units, seeds, 0, math.nan)
+
+
+def _verdict(row: Paired) -> str:
+    better = STATEMENTS[row.measure][1]
+    if math.isnan(row.p):
+        return "not measured"
+    if row.p >= LEVEL or row.low <= 0 <= row.high or row.agreeing < row.seeds:
+        return "not confirmed"
+    return "confirmed" if row.mean * better > 0 else "contradicted"
+
+
+def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str, str]) -> str:
+    """The verdict in plain words, a table, and what its columns mean."""
+    lines = [f"# The verdict, study `{study}`", ""]
+    if synthetic:
+        lines += ["> **Synthetic data**: generated phantoms. This shows that the pipeline works, nothing about the losses.", ""]
+    for dataset, title in titles.items():
+        rows = table[table["dataset"] == dataset]
+        parts = [
+            f"{verdict} that it {' and '.join(rows[rows['verdict'] == verdict]['statement'])}"
+            for verdict in ("confirmed", "not confirmed", "contradicted", "not measured")
+            if (rows["verdict"] == verdict).any()
+        ]
+        size = f"{rows['units'].max()} {rows['unit'].iloc[0]}s, {rows['seeds'].iloc[0]} seeds"
+        lines += [f"**{title}** ({size}): of the Dice term it is {'; '.join(parts)}.", ""]
+    heads = [
+        "data",
+        "the Dice term …",
+        "verdict",
+        "CE + DL less CE",
+        "95 % interval",
+        "p (Holm)",
+        "n",
+        "seeds of this sign",
+        "detectable",
+        "the paper",
+    ]
+    lines += ["| " + " | ".join(heads) + " |", "| " + " | ".join(["---"] * len(heads)) + " |"]
+    for row in table.to_dict("records"):
+        cells = [
+            titles[row["dataset"]],
+            row["statement"],
+            f"**{row['verdict']}**",
+            *_numbers(row),
+            f"{row['units']} {row['unit']}s",
+            f"{row['agreeing']} of {row['seeds']}",
+            "–" if math.isnan(row["p"]) else f"{row['detectable']:.4f}",
+            "–" if pd.isna(row["paper"]) else f"{row['paper']:+.4f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _ABOUT])
+
+
+def _numbers(row: dict[str, float]) -> list[str]:
+    if math.isnan(row["p"]):
+        return ["–"] * 3
+    return [f"{row['mean']:+.4f}", f"{row['low']:+.4f} … {row['high']:+.4f}", f"{row['p']:.3g}"]
+
+
+_ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: foreground
+Dice and IoU, pixel error, surface Dice at 2, Dice of targets below 400 pixels. Interval: bootstrap over patients and seeds,
+too narrow where seeds are few. p: Wilcoxon's signed-rank over the patients, corrected by Holm over all rows. Confirmed or
+contradicted: the interval excludes 0, p is below 0.05, and every seed has the same sign. `detectable` is the difference that
+would have been found with 80 % power, so that "not confirmed" says how much could have been overlooked. The paper's
+differences are of its own average (Table 1), from one run a row.
+"""
