@@ -4,7 +4,7 @@ READY := .venv/ready
 
 .PHONY: demo small paper test lint gate
 demo small: $(READY)
-	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@
+	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@ $(if $(filter small,$@),claims)
 	@cat reports/$@/table1.md
 	@echo "Figures:" && ls reports/$@/figures/*.png
 

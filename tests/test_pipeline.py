@@ -206,7 +206,7 @@ def test_dependencies_and_parameters_exist():
             first = stages[f"{script}-demo"]
             assert stage == first | {"vars": [{"study": study}], "matrix": first["matrix"] | {"seed": f"${{{study}.seeds}}"}}
             assert f"{script}-{params.STUDIES[-1]}" in stages
-        else:
+        elif name != "claims":  # of one study, the one that speaks for the project
             assert list(stage["matrix"]["study"]) == list(params.STUDIES)
 
 

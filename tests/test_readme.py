@@ -1,21 +1,35 @@
 """The README shows committed results, not remembered ones."""
 
+import re
+
+import pytest
 from conftest import ROOT
 
-START, END = "<!-- from reports/small/table1.md -->", "<!-- end -->"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", README, flags=re.DOTALL)
 
 
-def test_its_table_is_the_committed_one():
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").split(START)[1].split(END)[0]
-    committed = (ROOT / "reports/small/table1.md").read_text(encoding="utf-8").splitlines()
-    rows = [line for line in shown.splitlines() if line.startswith("|")]
-    assert len(rows) >= 8
+def test_it_shows_the_verdict_table_1_and_the_collapse():
+    shown = [path for path, _ in BLOCKS]
+    assert shown == ["reports/small/verdict.md", "reports/small/table1.md", "reports/small/no-norm/table1.md"]
+
+
+@pytest.mark.parametrize(("path", "text"), BLOCKS, ids=[path for path, _ in BLOCKS])
+def test_its_tables_are_the_committed_ones(path, text):
+    committed = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    rows = [line for line in text.splitlines() if line.startswith(("|", "**"))]
+    assert len(rows) >= 4
     assert not [row for row in rows if row not in committed]
 
 
 def test_the_commands_it_names_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in ("demo", "test", "small", "paper", "gate", "lint"):
-        assert f"make {target}" in text
+        assert f"make {target}" in README
         assert f"\n{target}" in targets or f" {target}:" in targets
+
+
+def test_the_files_it_links_to_are_there():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]

@@ -51,7 +51,7 @@ def test_a_clear_difference_is_called_by_its_name(change, expected):
     assert (table["units"] == 12).all()
     assert (table["unit"] == "patient").all()
     text = verdict.markdown(table, "small", False, {"acdc": "ACDC"})
-    assert f"it is {expected} that it raises Dice" in text
+    assert f"{expected.capitalize()}: that the Dice term raises Dice, raises IoU" in text
     assert text.count(f"**{expected}**") == 5
 
 

@@ -25,6 +25,7 @@ from cedice.paper import TABLE_1
 from cedice.params import ARMS
 from cedice.statistics import LEVEL, Paired, holm, paired
 
+CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
 SMALL = 400  # pixels of the 256×256 slice
 STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
     "dice": ("raises Dice", 1),
@@ -115,13 +116,11 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
         lines += ["> **Synthetic data**: generated phantoms. This shows that the pipeline works, nothing about the losses.", ""]
     for dataset, title in titles.items():
         rows = table[table["dataset"] == dataset]
-        parts = [
-            f"{verdict} that it {' and '.join(rows[rows['verdict'] == verdict]['statement'])}"
-            for verdict in ("confirmed", "not confirmed", "contradicted", "not measured")
-            if (rows["verdict"] == verdict).any()
-        ]
-        size = f"{rows['units'].max()} {rows['unit'].iloc[0]}s, {rows['seeds'].iloc[0]} seeds"
-        lines += [f"**{title}** ({size}): of the Dice term it is {'; '.join(parts)}.", ""]
+        lines.append(f"**{title}** ({rows['units'].max()} {rows['unit'].iloc[0]}s, {rows['seeds'].iloc[0]} seeds).")
+        for verdict in ("confirmed", "contradicted", "not confirmed", "not measured"):
+            if found := rows[rows["verdict"] == verdict]["statement"].to_list():
+                lines[-1] += f" {verdict.capitalize()}: that the Dice term {', '.join(found)}."
+        lines.append("")
     heads = [
         "data",
         "the Dice term …",
@@ -148,6 +147,29 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", _ABOUT])
+
+
+def claims(table: pd.DataFrame, study: str) -> list[dict[str, object]]:
+    """The content of `reports/claims.yaml`: each statement with the paper's value, ours, and the verdict.
+
+    ``tolerance`` is how far `ours` and `interval` may move before the file has to be made again.
+    """
+    return [
+        {
+            "study": study,
+            "dataset": row["dataset"],
+            "measure": row["measure"],
+            "statement": f"the Dice term {row['statement']}",
+            "paper": None if pd.isna(row["paper"]) else round(row["paper"], 4),
+            "ours": None if math.isnan(row["p"]) else round(row["mean"], 6),
+            "interval": None if math.isnan(row["p"]) else [round(row["low"], 6), round(row["high"], 6)],
+            "units": row["units"],
+            "seeds": row["seeds"],
+            "tolerance": CLAIM_TOLERANCE,
+            "verdict": row["verdict"],
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 def _numbers(row: dict[str, float]) -> list[str]:
