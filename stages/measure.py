@@ -1,4 +1,4 @@
-"""Measure the border distances and the connected targets in a training's predicted label maps; a table of each."""
+"""Measure a training's predicted label maps: border distances, connected targets, errors by distance; a table of each."""
 
 from cedice import boundaries, paths, slices, targets
 from cedice.datasets import SOURCES
@@ -15,11 +15,15 @@ def measure(job: Job) -> None:
         shapes = f"{labels.shape}, not {val.masks.shape}"
         raise CediceError(f"{source}: predictions of other slices ({shapes}); run the evaluate stage again")
     classes = len(SOURCES[job.dataset].CLASSES)
-    for module, target in ((boundaries, paths.surfaces(*job.arm)), (targets, paths.targets(*job.arm))):
-        table = module.table(labels, val.masks, val.index, classes)
+    tables = {
+        paths.surfaces(*job.arm): boundaries.table(labels, val.masks, val.index, classes),
+        paths.targets(*job.arm): targets.table(labels, val.masks, val.index, classes),
+        paths.errors(*job.arm): boundaries.error_profile(labels, val.masks),
+    }
+    for target, table in tables.items():
         with replacing(target) as new:
             table.to_csv(new, index=False, lineterminator="\n", float_format="%.5g", na_rep="nan")
-        print(f"{job.name}: {len(table)} rows in {target}")
+    print(f"{job.name}: {len(labels)} slices measured")
 
 
 if __name__ == "__main__":

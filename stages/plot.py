@@ -1,4 +1,4 @@
-"""Draw Figures 1 to 5 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
+"""Draw Figures 1 to 6 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
 
 import pandas as pd
 
@@ -27,6 +27,11 @@ def plot(job: Job) -> None:
         spread = f"; mean, lowest and highest of {len(seeds)} seeds" if len(seeds) > 1 else ""
         title = f"Figure {number}. {figures.DATASET_TITLES[dataset]} validation set over the epochs ({note}{spread})"
         drawn[number] = figures.curves(histories, alphas, dataset, title, with_paper=real)
+    profiles = {
+        dataset: {arm: [pd.read_csv(paths.errors(job.study, dataset, arm, seed)) for seed in seeds] for arm in ARMS}
+        for dataset in DATASETS
+    }
+    drawn[6] = figures.errors(profiles, alphas, f"Figure 6. Errors by distance to the true border ({note})")
     for number, figure in drawn.items():
         figures.save(figure, paths.figures(job.study) / f"figure{number}.png")
     print(f"{len(drawn)} figures in {paths.figures(job.study)}")

@@ -80,3 +80,15 @@ def test_the_table_has_a_row_for_each_slice_and_class():
     found = boundaries.table(masks, masks, index, 3)
     assert found[["slice", "class"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2]]
     assert found["surface_dice_1"].isna().to_list() == [False, True, True, False]
+
+
+def test_errors_by_distance_by_hand():
+    truth = np.zeros((3, 9, 50), np.uint8)
+    truth[0, :, 40:] = 1  # a border between columns 39 and 40; ten columns inside
+    truth[1] = 1  # no border, left out, as is the empty third
+    found = boundaries.error_profile(np.zeros_like(truth), truth).set_index("distance")
+    assert found["pixels"].sum() == 9 * 50
+    assert found.loc[[-1, -10, -11, 1, 19], "pixels"].to_list() == [9, 9, 0, 9, 9]
+    assert found.loc[boundaries.REACH, "pixels"] == 9 * 21  # 20 pixels away and more
+    assert found["errors"].to_list() == [0] * 10 + [9] * 10 + [0] * 20
+    assert 0 not in found.index

@@ -30,6 +30,8 @@ def drawn():
     yield figures.network(NETWORK)
     yield figures.predictions(validation, labels, "predictions")
     yield figures.curves(histories, alphas, "acdc", "curves", with_paper=True)
+    profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
+    yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):

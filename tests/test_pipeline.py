@@ -42,7 +42,7 @@ def test_everything_from_nothing(built, command):
     assert set(found) == set(params.DATASETS)
     assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
     assert "not comparable" in (built / "reports/demo/table1.md").read_text()
-    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 6)]
+    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 7)]
     record = json.loads((built / paths.run_record("demo", "acdc", "ce", 0)).read_text())
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings"} <= set(record)
     assert not list(built.rglob("*.part"))
@@ -190,6 +190,7 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
         paths.predictions(*arm),
         paths.surfaces(*arm),
         paths.targets(*arm),
+        paths.errors(*arm),
         paths.figures(study),
     }
     assert {path.as_posix() for path in expected} <= outputs

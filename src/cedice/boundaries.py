@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import ndimage
 
 TOLERANCES = (1, 2, 3)  # in the unit of the distances
+REACH = 20  # pixels to either side of a border that errors are told apart
 MEASURES = (*(f"surface_dice_{tolerance}" for tolerance in TOLERANCES), "hd95", "assd")
 
 
@@ -55,6 +56,26 @@ def table(labels: np.ndarray, masks: np.ndarray, index: pd.DataFrame, classes: i
             keys = {name: place[name] for name in ("slice", "volume", "patient")} | {"class": label, "unit": unit}
             rows.append(keys | measures(prediction == label, truth == label, spacing))
     return pd.DataFrame(rows)
+
+
+def error_profile(labels: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+    """Wrong pixels by their distance to the border of the true foreground (all classes together).
+
+    labels, masks: (N, H, W) integer maps. One row per distance from −`REACH` (inside) to `REACH`, without 0: distance, pixels,
+    errors. The distance of a pixel is that to the nearest one on the other side, in pixels, rounded up; the outermost rows hold
+    all that is farther. Slices without a border are left out.
+    """
+    pixels, errors = (np.zeros(2 * REACH + 1, np.int64) for _ in range(2))
+    for prediction, truth in zip(labels, masks, strict=True):
+        inside = truth > 0
+        if inside.all() or not inside.any():
+            continue
+        signed = np.where(inside, -ndimage.distance_transform_edt(inside), ndimage.distance_transform_edt(~inside))
+        place = np.clip(np.sign(signed) * np.ceil(np.abs(signed)), -REACH, REACH).astype(int) + REACH
+        pixels += np.bincount(place.ravel(), minlength=len(pixels))
+        errors += np.bincount(place[prediction != truth], minlength=len(pixels))
+    found = pd.DataFrame({"distance": np.arange(-REACH, REACH + 1), "pixels": pixels, "errors": errors})
+    return found[found["distance"] != 0].reset_index(drop=True)
 
 
 def pixel_size(place: dict[str, object], shape: tuple[int, int]) -> tuple[tuple[float, float], str]:

@@ -1,7 +1,8 @@
-"""Figures 1 to 5 of the paper, from our own runs. The same inputs give the same bytes.
+"""Figures 1 to 5 of the paper, from our own runs, and a sixth. The same inputs give the same bytes.
 
 1: the network, drawn from the very object that is trained. 2 and 3: predictions for five validation slices, α = 0 and
-α = 1. 4 and 5: the metrics over the epochs, α = 0 against α = 1, on COVID-19 and on ACDC.
+α = 1. 4 and 5: the metrics over the epochs, α = 0 against α = 1, on COVID-19 and on ACDC. 6: errors by distance to the
+true border.
 """
 
 from itertools import pairwise
@@ -154,10 +155,15 @@ def curves(
         figure = Figure(figsize=(10, 3.6), layout="constrained")
         for axes, (metric, name) in zip(figure.subplots(1, 3), METRIC_TITLES.items(), strict=True):
             for arm in ARMS:
-                colour = ARM_COLOURS[arm]
-                _curve(axes, histories[arm], f"{metric}_with_background", color=colour, linewidth=1.4)
-                if metric != "pixel_error":  # the same number in both conventions
-                    _curve(axes, histories[arm], f"{metric}_foreground", color=colour, linewidth=1.1, linestyle="--")
+                colour, epochs = ARM_COLOURS[arm], histories[arm][0]["epoch"]
+                for convention, style in (
+                    ("with_background", {"linewidth": 1.4}),
+                    ("foreground", {"linewidth": 1.1, "linestyle": "--"}),
+                ):
+                    if metric == "pixel_error" and convention == "foreground":
+                        continue  # the same number in both conventions
+                    seeds = [history[f"{metric}_{convention}"] for history in histories[arm]]
+                    _curve(axes, epochs, seeds, color=colour, **style)
                 if with_paper:
                     axes.axhline(TABLE_1[dataset][arm][metric], color=colour, linewidth=0.9, linestyle=":")
             axes.set(xlabel="epoch", title=name)
@@ -178,8 +184,30 @@ def curves(
     return figure
 
 
-def _curve(axes: mpl.axes.Axes, histories: list[pd.DataFrame], column: str, **style: object) -> None:
-    epochs, values = histories[0]["epoch"], np.stack([history[column] for history in histories])
-    axes.plot(epochs, values.mean(axis=0), **style)
-    if len(histories) > 1:
-        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, linewidth=0)
+def _curve(axes: mpl.axes.Axes, x: pd.Series, seeds: list[pd.Series], **style: object) -> None:
+    values = np.stack(seeds)
+    axes.plot(x, values.mean(axis=0), **style)
+    if len(seeds) > 1:
+        axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, linewidth=0)
+
+
+def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str, str], title: str) -> Figure:
+    """Figure 6: the share of wrong pixels by distance to the border of the true foreground, negative inside.
+
+    ``profiles``: by data set and arm, one table of `cedice.boundaries.error_profile` a seed. Lines and bands as in `curves`.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 3.8), layout="constrained")
+        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+            for arm in ARMS:
+                tables = profiles[dataset][arm]
+                shares = [table["errors"] / table["pixels"].clip(lower=1) for table in tables]
+                _curve(axes, tables[0]["distance"], shares, color=ARM_COLOURS[arm], linewidth=1.4)
+            axes.axvline(0, color="#888888", linewidth=0.8)
+            axes.set(xlabel="distance to the true border, pixels (inside negative)", title=DATASET_TITLES[dataset])
+            axes.set_ylabel("share of wrong pixels")
+            axes.set_ylim(bottom=0)
+        handles = [Line2D([], [], color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        figure.suptitle(title, fontsize=10)
+    return figure

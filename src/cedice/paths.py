@@ -64,6 +64,11 @@ def targets(study: str, dataset: str, arm: str, seed: int) -> Path:
     return reports(study) / "targets" / dataset / f"{arm}-seed{seed}.csv"
 
 
+def errors(study: str, dataset: str, arm: str, seed: int) -> Path:
+    """Wrong pixels by distance to the true border (`cedice.boundaries.error_profile`)."""
+    return reports(study) / "errors" / dataset / f"{arm}-seed{seed}.csv"
+
+
 def figures(study: str) -> Path:
-    """Folder of Figures 1 to 5."""
+    """Folder of Figures 1 to 6."""
     return reports(study) / "figures"
