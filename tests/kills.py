@@ -84,10 +84,10 @@ def main(wanted: int) -> None:
             while not (folder / "done").exists():
                 killed, writing = attempt(folder, chance.uniform(0, whole), into_a_write=chance.random() < 0.5)
                 kills, writes = kills + killed, writes + (killed and writing)
-            if half_written(folder) or (folder / "done").read_text() != expected:
-                sys.exit(
-                    f"after {kills} kills: a training ended otherwise than the undisturbed one, or left something half-written"
-                )
+            if (folder / "done").read_text() != expected:
+                sys.exit(f"after {kills} kills: a training ended otherwise than the undisturbed one")
+            if left := [path for part in half_written(folder) for path in part.iterdir()]:
+                sys.exit(f"after {kills} kills: a training left {left}")
             completed += 1
     print(f"{kills} kills, {writes} of them during a write; {completed} trainings came to their end, all bit-equal")
 
