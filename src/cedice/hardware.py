@@ -42,9 +42,14 @@ def tune() -> None:
         torch.set_num_threads(min(torch.get_num_threads(), quota))
     if platform.libc_ver()[0] == "glibc":
         # Keep freed memory: else every feature map is given back to the system and its pages are cleared anew for the next.
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        allocate(mmap_from=2**30, trim_from=2**31 - 1)
+
+
+def allocate(mmap_from: int, trim_from: int) -> None:
+    """Tell glibc's malloc from which size, in bytes, it maps blocks of their own and gives the heap's end back."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, mmap_from)
+    libc.mallopt(_M_TRIM_THRESHOLD, trim_from)
 
 
 def _cpu_quota() -> int | None:

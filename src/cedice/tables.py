@@ -73,7 +73,7 @@ def markdown(found: dict[str, dict], runs: Runs, study: str, synthetic: bool, al
                 cells.append(_text(_value(found, dataset, arm, convention, metric)) + _plus_minus(std) + arrow + mark)
             lines += _row(title, name, *cells)
     number = len(seeds(runs))
-    each = "mean ± standard deviation of" if number > 1 else "the one value of"
+    each = "mean ± standard deviation of" if number > 1 else "value of"
     lines += [
         "",
         f"Each of our cells is the {each} {number} training{'s' if number > 1 else ''} (seed{'s' if number > 1 else ''} "
