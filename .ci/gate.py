@@ -7,6 +7,7 @@ In a clean clone of HEAD, without data and weights, for every study with committ
 3. The demo is run anew, training included: its numbers are those committed, within TOLERANCE.
 """
 
+import difflib
 import json
 import os
 import shutil
@@ -74,7 +75,10 @@ def demo_again(clone: Path) -> None:
                 )
                 if abs(now - before) > tolerance:
                     sys.exit(f"gate: demo {dataset} {arm} {metric}: {now} now, {before} committed; more than {tolerance} apart")
-    exact = "to the last digit" if again == committed else f"within {TOLERANCE} over the last epochs, as on another processor"
+    exact = "to the last digit" if again == committed else f"within {TOLERANCE} over the last epochs, not exactly:\n"
+    exact += "".join(
+        f"  {line}\n" for line in difflib.unified_diff(*(json.dumps(m, indent=1).splitlines() for m in (committed, again)), n=0)
+    )
     print(f"gate: the demo, trained again, gives the committed numbers {exact}")
 
 

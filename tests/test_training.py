@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import kills
 import numpy as np
 import pandas as pd
 import psutil
@@ -22,22 +23,9 @@ from safetensors.torch import load_file
 
 from cedice import checkpoints, hardware, paths, training, weights
 from cedice.errors import CediceError
-from cedice.training import Settings, Tensors
+from cedice.training import Tensors
 
-SETTINGS = Settings(
-    classes=3,
-    alpha=1.0,
-    epochs=3,
-    base_channels=4,
-    depth=2,
-    norm="batch",
-    padding="same",
-    learning_rate=0.01,
-    batch_size=4,
-    seed=0,
-    precision="float32",
-    deterministic=False,
-)
+SETTINGS = replace(kills.SETTINGS, epochs=3)
 
 
 @pytest.fixture
