@@ -12,11 +12,13 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from cedice import training
 from cedice.training import Settings, Tensors
@@ -42,6 +44,7 @@ def train(folder: Path) -> None:
     """One training, from its start or from what the last kill left, and a fingerprint of its end in ``folder``/done."""
     images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
     data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
+    tqdm.set_lock(threading.RLock())  # its default is shared with forks: one killed while holding it would stop all others
     training._SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
     with contextlib.redirect_stdout(io.StringIO()):
         model, history = training.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
