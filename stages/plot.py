@@ -1,4 +1,4 @@
-"""Draw Figures 1 to 6 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
+"""Draw Figures 1 to 7 of a study. "without-slices" leaves out 2 and 3, which show images that Git does not hold."""
 
 import pandas as pd
 
@@ -32,6 +32,8 @@ def plot(job: Job) -> None:
         for dataset in DATASETS
     }
     drawn[6] = figures.errors(profiles, alphas, f"Figure 6. Errors by distance to the true border ({note})")
+    targets = pd.read_csv(paths.reports(job.study) / "targets.csv")
+    drawn[7] = figures.sizes(targets, alphas, f"Figure 7. Dice of targets by size ({note})")
     for number, figure in drawn.items():
         figures.save(figure, paths.figures(job.study) / f"figure{number}.png")
     print(f"{len(drawn)} figures in {paths.figures(job.study)}")

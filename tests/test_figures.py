@@ -8,6 +8,7 @@ from PIL import Image
 from cedice import figures
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.slices import Slices
+from cedice.summary import Run
 
 NETWORK = {"in_channels": 1, "out_channels": 4, "base_channels": 4, "depth": 3, "norm": "batch", "padding": "same"}
 
@@ -32,6 +33,14 @@ def drawn():
     yield figures.curves(histories, alphas, "acdc", "curves", with_paper=True)
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
     yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
+    means = {f"{arm}_{kind}": [0.5, 0.8] for arm in alphas for kind in ("mean", "std")}
+    rows = [
+        pd.DataFrame({"dataset": name, "pixels": ["1–24", "1600 and more"], "n": 3, "measure": "dice", **means})
+        for name in validation
+    ]
+    yield figures.sizes(pd.concat(rows), alphas, "sizes")
+    runs = {0: Run(None, history, {}), 1: Run(None, history + 0.01, {})}
+    yield figures.response({name: {0.0: runs, 1.0: {0: runs[0]}} for name in validation}, "response")
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):

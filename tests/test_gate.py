@@ -33,6 +33,6 @@ def test_a_change_by_hand_is_noticed(clone, path, old, new):
     assert old in before
     (clone / path).write_text(before.replace(old, new), encoding="utf-8")
     with pytest.raises(SystemExit, match=r"gate: .*(out of date|failed)"):
-        gate.up_to_date(clone, "small")
+        gate.up_to_date(clone, "small", *gate.targets("small"))
     (clone / path).write_text(before, encoding="utf-8")
-    gate.up_to_date(clone, "small")
+    gate.up_to_date(clone, "small", *gate.targets("small"))

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT, copy_project
 
-from cedice import params, paths
+from cedice import experiments, params, paths
 
 TARGETS = ("table@demo", "plot@demo", "where@demo", "audit@demo")
 
@@ -42,7 +44,7 @@ def test_everything_from_nothing(built, command):
     assert set(found) == set(params.DATASETS)
     assert all(0 <= found[dataset][arm]["dice"] <= 1 for dataset in params.DATASETS for arm in params.ARMS)
     assert "not comparable" in (built / "reports/demo/table1.md").read_text()
-    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 7)]
+    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in range(1, 8)]
     record = json.loads((built / paths.run_record("demo", "acdc", "ce", 0)).read_text())
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings"} <= set(record)
     assert not list(built.rglob("*.part"))
@@ -168,6 +170,29 @@ def test_a_sweep_shared_by_two_workers_comes_together(built, command, tmp_path):
     found = shown.dropna(subset=["Experiment"]).set_index("Experiment")
     assert found["loss.ce_dl.alpha"].to_dict() == {"alpha-0.5": 0.5, "alpha-2": 2.0}
     assert found["acdc.ce_dl.dice"].notna().all()
+    check_keeping(built, done, command)
+
+
+def check_keeping(built: Path, done: Callable[..., str], command: Callable[..., tuple[int, str]]) -> None:
+    """What `keep` takes from an experiment, laid over the project, is up to date for DVC, until a number is changed."""
+    kept = paths.experiments("demo") / "alpha-0.5"
+    output = done(sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name, cwd=built)
+    assert f"{kept} written" in output
+    files = {path.relative_to(built / kept).as_posix() for path in (built / kept).rglob("*.*")}
+    stems = [f"{kind}/{dataset}/ce_dl-seed0" for kind in ("counts", "history") for dataset in params.DATASETS]
+    records = [f"runs/{dataset}/ce_dl-seed0.json" for dataset in params.DATASETS]
+    assert files == {"dvc.lock", "params.yaml", *records, *(f"{stem}.csv" for stem in stems)}
+    laid = built.parent / "laid"
+    done("git", "clone", "-q", str(built), str(laid), cwd=built)
+    stages = experiments.lay_over(kept, built, laid)
+    assert len(stages) == 4
+    again = ("dvc", "repro", "--dry", "--allow-missing", *stages)
+    assert not running(done(*again, cwd=laid))
+    counts = laid / paths.counts("demo", "acdc", "ce_dl", 0)
+    counts.write_text(counts.read_text().replace(",1,", ",2,", 1))
+    status, output = command(*again, cwd=laid)
+    assert status or running(output)
+    assert "evaluate-demo@acdc-ce_dl-0" in output.splitlines()[-1]
 
 
 def test_every_path_of_the_package_is_an_output_of_the_pipeline():
@@ -207,7 +232,7 @@ def test_dependencies_and_parameters_exist():
             first = stages[f"{script}-demo"]
             assert stage == first | {"vars": [{"study": study}], "matrix": first["matrix"] | {"seed": f"${{{study}.seeds}}"}}
             assert f"{script}-{params.STUDIES[-1]}" in stages
-        elif name != "claims":  # of one study, the one that speaks for the project
+        elif name not in ("claims", "experiments"):  # of one study, the one that speaks for the project
             assert list(stage["matrix"]["study"]) == list(params.STUDIES)
 
 

@@ -38,8 +38,11 @@ def test_borders_by_hand():
     assert found.loc["assd", "difference_std"] == pytest.approx(np.std([-1, 0], ddof=1), abs=1e-6)
     assert found.loc["one_sided", "ce_mean"] == pytest.approx(1 / 6, abs=1e-6)
     assert found.loc["surface_dice_2", "ce_mean"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
-    text = where.markdown(found.reset_index(), targets_frame(), "small", False, {"acdc": ("background", "heart")})
+    text = where.markdown(
+        found.reset_index(), targets_frame(), levels_frame(), "small", False, {"acdc": ("background", "heart")}
+    )
     assert "| acdc | heart | 3 | assd | pixel | 2.0000 ± 0.0000 | 1.5000 ± 0.7071 | -0.5000 ± 0.7071 |" in text
+    assert "| acdc | basal | heart | 3 | dice | 0.6667 | 1.0000 | +0.3333 |" in text
     assert "ynthetic" not in text
 
 
@@ -64,6 +67,35 @@ def test_targets_by_hand():
     assert found.loc[("1–24", "missed"), "difference_mean"] == pytest.approx(-0.5)
     assert found.loc[("25–99", "missed"), ["ce_mean", "ce_dl_mean"]].tolist() == [0, 1]
     assert math.isnan(found.loc[("25–99", "dice"), "ce_std"])  # one seed has no spread
+
+
+def levels_frame() -> pd.DataFrame:
+    """Volume a narrows upwards, b downwards, c is too short; a slice without the heart belongs to no part."""
+    sizes = {"a": [0, 90, 80, 40, 30, 10, 10], "b": [20, 50, 80], "c": [10, 20]}
+    tables = {}
+    for arm, found in (("ce", 0.5), ("ce_dl", 1.0)):
+        rows = []
+        for volume, pixels in sizes.items():
+            for number, size in enumerate(pixels):
+                keys = {"slice": f"{volume}{number}", "volume": volume, "patient": volume}
+                hits = int(size * found) if number else size
+                rows.append(keys | {"class": 0, "tp": 100 - size, "fp": size - hits, "fn": 0, "tn": hits})
+                rows.append(keys | {"class": 1, "tp": hits, "fp": 0, "fn": size - hits, "tn": 100 - size})
+        tables["acdc", arm, 0] = pd.DataFrame(rows)
+    return where.by_level(tables)
+
+
+def test_levels_by_hand():
+    found = levels_frame().set_index("level")
+    assert found["n"].to_dict() == {"basal": 3, "middle": 3, "apical": 3}
+    assert found.loc["basal", "ce_mean"] == pytest.approx(2 * 125 / (2 * 125 + 125))  # a1, a2 and b2: half of each
+    assert found.loc["apical", "ce_mean"] == pytest.approx(2 * 30 / (2 * 30 + 10), abs=1e-6)  # a5, a6 and all of b0
+    assert (found["ce_dl_mean"] == 1).all()
+
+
+def test_single_slices_have_no_levels():
+    counts = pd.DataFrame({"slice": ["s"] * 2, "volume": "v", "patient": "p", "class": [0, 1], "tp": 5, "fp": 0, "fn": 0})
+    assert where.by_level({("covid19", "ce", 0): counts, ("covid19", "ce_dl", 0): counts}).empty
 
 
 def test_trainings_on_different_slices_are_not_compared():

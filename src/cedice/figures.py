@@ -1,8 +1,8 @@
-"""Figures 1 to 5 of the paper, from our own runs, and a sixth. The same inputs give the same bytes.
+"""Figures 1 to 5 of the paper, from our own runs, and three of our own. The same inputs give the same bytes.
 
 1: the network, drawn from the very object that is trained. 2 and 3: predictions for five validation slices, α = 0 and
 α = 1. 4 and 5: the metrics over the epochs, α = 0 against α = 1, on COVID-19 and on ACDC. 6: errors by distance to the
-true border.
+true border. 7: Dice of targets by size. Another shows the response to α.
 """
 
 from itertools import pairwise
@@ -21,7 +21,9 @@ from matplotlib.ticker import MaxNLocator
 from cedice.files import replacing
 from cedice.paper import TABLE_1
 from cedice.params import ARMS
+from cedice.response import alpha_title
 from cedice.slices import SIZE, Slices
+from cedice.summary import LAST_EPOCHS, Run
 from cedice.tables import DATASET_TITLES, METRIC_TITLES
 from cedice.unet import UNet
 
@@ -209,5 +211,49 @@ def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str,
             axes.set_ylim(bottom=0)
         handles = [Line2D([], [], color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
+    """Figure 7: Dice of targets by their size, mean and standard deviation over the seeds, from `cedice.where.by_size`."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 3.8), layout="constrained")
+        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+            rows = targets[(targets["dataset"] == dataset) & (targets["measure"] == "dice")]
+            places = np.arange(len(rows))
+            for side, arm in ((-0.2, "ce"), (0.2, "ce_dl")):
+                axes.bar(places + side, rows[f"{arm}_mean"], 0.38, color=ARM_COLOURS[arm])
+                axes.errorbar(places + side, rows[f"{arm}_mean"], rows[f"{arm}_std"], fmt="none", color="#222222", capsize=2)
+            bins = rows["pixels"].str.replace(" and more", "+")
+            axes.set_xticks(places, [f"{size}\n{n} targets" for size, n in zip(bins, rows["n"], strict=True)])
+            axes.set(xlabel="pixels of the target", ylabel="Dice", title=DATASET_TITLES[dataset], ylim=(0, 1))
+        handles = [Patch(color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def response(points: dict[str, dict[float, dict[int, Run]]], title: str) -> Figure:
+    """Foreground Dice against α (`cedice.response.by_alpha`): after the last epoch, and the mean of the last ten with its
+    standard deviation from epoch to epoch; a mark a training, lines through the means."""
+    kinds = {"after the last epoch": ("#222222", -0.12, "o"), f"mean of the last {LAST_EPOCHS} epochs": ("#009988", 0.12, "s")}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 3.8), layout="constrained")
+        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+            places = np.arange(len(points[dataset]))
+            tails = [
+                [run.history["dice_foreground"].tail(LAST_EPOCHS) for run in runs.values()] for runs in points[dataset].values()
+            ]
+            for (kind, (colour, side, marker)), last in zip(kinds.items(), (True, False), strict=True):
+                each = [[tail.iloc[-1] if last else tail.mean() for tail in by_seed] for by_seed in tails]
+                axes.plot(places + side, [np.mean(found) for found in each], color=colour, linewidth=1.2, label=kind)
+                for place, found, by_seed in zip(places, each, tails, strict=True):
+                    spread = None if last else [tail.std(ddof=1) for tail in by_seed]
+                    x = np.full(len(found), place + side) + np.linspace(-0.06, 0.06, len(found))
+                    axes.errorbar(x, found, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
+            axes.set_xticks(places, [alpha_title(alpha) for alpha in points[dataset]])
+            axes.set(xlabel="α", ylabel="foreground Dice", title=DATASET_TITLES[dataset])
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(title, fontsize=10)
     return figure

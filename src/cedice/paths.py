@@ -70,5 +70,10 @@ def errors(study: str, dataset: str, arm: str, seed: int) -> Path:
 
 
 def figures(study: str) -> Path:
-    """Folder of Figures 1 to 6."""
+    """Folder of Figures 1 to 7."""
     return reports(study) / "figures"
+
+
+def experiments(study: str) -> Path:
+    """Folder of the kept DVC experiments (`cedice.experiments`)."""
+    return reports(study) / "experiments"

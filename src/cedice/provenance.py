@@ -19,11 +19,12 @@ def versions() -> dict[str, str]:
 def revision() -> str:
     """The Git revision, with "+changes" where code or parameters differ from it; "unknown" outside a checkout."""
     try:
-        commit = _git("rev-parse", "HEAD")
-        return commit + ("+changes" if _git("status", "--porcelain", "--", *_CODE) else "")
+        commit = git("rev-parse", "HEAD").decode().strip()
+        return commit + ("+changes" if git("status", "--porcelain", "--", *_CODE) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+def git(*arguments: str) -> bytes:
+    """What a git command prints; raises CalledProcessError where it fails, OSError where there is no git."""
+    return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout

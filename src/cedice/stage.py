@@ -20,6 +20,7 @@ class Job:
     loss: str
     seed: int
     figures: str
+    experiment: str
 
     @property
     def arm(self) -> tuple[str, str, str, int]:
@@ -46,20 +47,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(work: Callable[[Job], None], *needs: str) -> None:
-    """Parse ``--study`` and those of ``--dataset``, ``--loss``, ``--seed``, ``--figures`` that ``needs`` names, load
-    `params.yaml`, do the work.
+    """Parse ``--study`` and those of ``--dataset``, ``--loss``, ``--seed``, ``--figures``, ``--experiment`` that ``needs``
+    names, load `params.yaml`, do the work.
 
     Ends the process with status 1 and one line on standard error for anything the user can mend.
     """
     parser = _Parser(description=sys.modules[work.__module__].__doc__)
     for name in ("study", *needs):
-        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN.get(name, ("N",))))
+        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN.get(name, (name.upper(),))))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         given = vars(parser.parse_args())
-        seed = given.pop("seed", None)
+        seed, experiment = given.pop("seed", None), given.pop("experiment", "")
         names = {name: params.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
-        job = Job(params.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1)
+        job = Job(params.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1, experiment=experiment)
         work(job if seed is None else replace(job, seed=_seed(seed, job)))
     except CediceError as error:
         sys.exit(f"error: {error}")

@@ -10,14 +10,18 @@ exist is null; so is the standard deviation of one seed.
 """
 
 import itertools
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cedice import paths
+from cedice.datasets import SOURCES
 from cedice.errors import CediceError
-from cedice.evaluation import pooled_headline
+from cedice.evaluation import load_counts, pooled_headline
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.paper import TABLE_1
 from cedice.params import ARMS, DATASETS
@@ -34,6 +38,17 @@ class Run:
     history: pd.DataFrame
     record: dict[str, object]
 
+    @classmethod
+    def read(cls, dataset: str, counts: Path, history: Path, record: Path) -> "Run":
+        """From its three files; CediceError for damaged counts."""
+        table = load_counts(counts, len(SOURCES[dataset].CLASSES))
+        return cls(table, pd.read_csv(history), json.loads(record.read_text(encoding="utf-8")))
+
+    @classmethod
+    def of(cls, *training: str | int) -> "Run":
+        """Of the training with this study, data set, arm and seed."""
+        return cls.read(training[1], paths.counts(*training), paths.history(*training), paths.run_record(*training))
+
 
 Runs = dict[tuple[str, str, int], Run]  # by (data set, arm, seed), complete in all three
 
@@ -47,32 +62,29 @@ def metrics(runs: Runs) -> dict[str, dict]:
     """The content of `metrics.json`; CediceError where a history and its counts are of different trainings."""
     found = {}
     for dataset in DATASETS:
-        values = {arm: [_values(runs, dataset, arm, seed) for seed in seeds(runs)] for arm in ARMS}
-        pairs = zip(values["ce_dl"], values["ce"], strict=True)
+        each = {arm: [values(runs[dataset, arm, seed], f"{dataset} {arm} seed {seed}") for seed in seeds(runs)] for arm in ARMS}
+        pairs = zip(each["ce_dl"], each["ce"], strict=True)
         found[dataset] = {
-            **{
-                arm: _arm([runs[dataset, arm, seed] for seed in seeds(runs)], values[arm], TABLE_1[dataset][arm])
-                for arm in ARMS
-            },
+            **{arm: _arm([runs[dataset, arm, seed] for seed in seeds(runs)], each[arm], TABLE_1[dataset][arm]) for arm in ARMS},
             "ce_dl_minus_ce": _each([{key: with_dice[key] - plain[key] for key in plain} for with_dice, plain in pairs]),
         }
     return found
 
 
-def _values(runs: Runs, dataset: str, arm: str, seed: int) -> dict[str, float]:
-    """The headline values {"<metric>_<convention>": value} of the counts, held against the last epoch of the history."""
-    run, values = runs[dataset, arm, seed], {}
-    last = run.history.iloc[-1]
-    for convention, found in pooled_headline(run.counts).items():
-        for metric, value in found.items():
+def values(run: Run, name: str) -> dict[str, float]:
+    """The headline values {"<metric>_<convention>": value} of the counts, held against the last epoch of the history:
+    CediceError, with the ``name`` of the training, where they are of different ones."""
+    found, last = {}, run.history.iloc[-1]
+    for convention, headline in pooled_headline(run.counts).items():
+        for metric, value in headline.items():
             key = f"{metric}_{convention}"
             if math.isnan(value) != math.isnan(last[key]) or abs(value - last[key]) > _AGREEMENT:
                 raise CediceError(
-                    f"{dataset} {arm} seed {seed}: {metric} ({convention}) is {value:.4f} by the counts and {last[key]:.4f} by "
+                    f"{name}: {metric} ({convention}) is {value:.4f} by the counts and {last[key]:.4f} by "
                     "the last epoch of the history; they are of different trainings: run the train and evaluate stages again"
                 )
-            values[key] = value
-    return values
+            found[key] = value
+    return found
 
 
 def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float]) -> dict[str, object]:

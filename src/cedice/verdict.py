@@ -27,6 +27,10 @@ from cedice.statistics import LEVEL, Paired, holm, paired
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
 SMALL = 400  # pixels of the 256×256 slice
+FIGURES = {  # which figure shows a measure; 4 and 5 are one data set each
+    "covid19": {"dice": 4, "iou": 4, "pixel_error": 4, "border": 6, "small_targets": 7},
+    "acdc": {"dice": 5, "iou": 5, "pixel_error": 5, "border": 6, "small_targets": 7},
+}
 STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
     "dice": ("raises Dice", 1),
     "iou": ("raises IoU", 1),
@@ -50,7 +54,17 @@ Study = dict[tuple[str, str, int], Measured]  # by (data set, arm, seed)
 
 def patients(measured: Measured) -> pd.DataFrame:
     """One row per patient, the columns of `STATEMENTS`; NaN where a patient has no such value."""
-    counts = measured.counts.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum()
+    found = regions(measured.counts)
+    found["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
+    small = measured.targets[measured.targets["pixels"] < SMALL]
+    scores = 2 * small["hits"] / (small["pixels"] + small["predicted"])
+    found["small_targets"] = scores.groupby(small["patient"]).mean()
+    return found
+
+
+def regions(counts: pd.DataFrame) -> pd.DataFrame:
+    """The three columns of `patients` that follow from the counts: foreground dice and iou, and pixel_error."""
+    counts = counts.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum()
     classes = counts.index.get_level_values("class").max() + 1
     sums = [counts[name].to_numpy().reshape(-1, classes) for name in counts]
     foreground = [column[:, 1:] for column in sums]
@@ -58,10 +72,6 @@ def patients(measured: Measured) -> pd.DataFrame:
     found["dice"] = pd.DataFrame(dice(*foreground), found.index).mean(axis=1)
     found["iou"] = pd.DataFrame(iou(*foreground), found.index).mean(axis=1)
     found["pixel_error"] = pixel_error(*sums)
-    found["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
-    small = measured.targets[measured.targets["pixels"] < SMALL]
-    scores = 2 * small["hits"] / (small["pixels"] + small["predicted"])
-    found["small_targets"] = scores.groupby(small["patient"]).mean()
     return found
 
 
@@ -132,6 +142,7 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
         "seeds of this sign",
         "detectable",
         "the paper",
+        "figure",
     ]
     lines += ["| " + " | ".join(heads) + " |", "| " + " | ".join(["---"] * len(heads)) + " |"]
     for row in table.to_dict("records"):
@@ -144,6 +155,7 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
             f"{row['agreeing']} of {row['seeds']}",
             "–" if math.isnan(row["p"]) else f"{row['detectable']:.4f}",
             "–" if pd.isna(row["paper"]) else f"{row['paper']:+.4f}",
+            str(FIGURES[row["dataset"]][row["measure"]]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", _ABOUT])
@@ -183,5 +195,5 @@ Dice and IoU, pixel error, surface Dice at 2, Dice of targets below 400 pixels. 
 too narrow where seeds are few. p: Wilcoxon's signed-rank over the patients, corrected by Holm over all rows. Confirmed or
 contradicted: the interval excludes 0, p is below 0.05, and every seed has the same sign. `detectable` is the difference that
 would have been found with 80 % power, so that "not confirmed" says how much could have been overlooked. The paper's
-differences are of its own average (Table 1), from one run a row.
+differences are of its own average (Table 1), from one run a row. Figures 4 to 7 lie under `figures/`.
 """

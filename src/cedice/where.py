@@ -1,6 +1,7 @@
-"""Where the arms differ: at borders, by class, and on targets by size. One table each, every number with its spread.
+"""Where the arms differ: at borders, by class, on targets by size, and along the heart from base to apex. One table each,
+every number with its spread.
 
-Input are the tables of `cedice.boundaries` and `cedice.targets`, by data set, arm and seed.
+Input are the tables of `cedice.boundaries`, `cedice.targets` and `cedice.evaluation`, by data set, arm and seed.
 """
 
 import math
@@ -15,7 +16,8 @@ from cedice.params import ARMS
 
 Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, arm, seed)
 SIZES = (1, 25, 100, 400, 1600)  # pixels of the 256×256 slice; each bin reaches to the next
-_KEYS = {"surfaces": ["slice", "class"], "targets": ["slice", "class", "target"]}
+LEVELS = ("basal", "middle", "apical")
+_KEYS = {"counts": ["slice", "class"], "surfaces": ["slice", "class"], "targets": ["slice", "class", "target"]}
 
 
 def borders(surfaces: Tables) -> pd.DataFrame:
@@ -58,6 +60,46 @@ def by_size(targets: Tables) -> pd.DataFrame:
             keys = {"dataset": dataset, "pixels": size, "n": len(chosen) // len(means)}  # the same targets in every training
             rows += [keys | {"measure": measure} | _compared(means[measure]) for measure in means]
     return pd.DataFrame(rows)
+
+
+def by_level(counts: Tables) -> pd.DataFrame:
+    """One row per data set, level and foreground class: dataset, level, class, n (slices), measure "dice" (counts pooled over
+    the level's slices), then as in `borders`. Data sets whose volumes have fewer than three slices have no rows.
+
+    The slices of a volume in which any foreground truly is are cut into three equal parts; the basal end is the one whose part
+    has more true foreground, for a heart narrows towards its apex.
+    """
+    _same_places(counts, "counts")
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in counts):
+        tables = {key[1:]: table for key, table in counts.items() if key[0] == dataset}
+        levels = _levels(next(iter(tables.values())))
+        if levels.empty:
+            continue
+        parts = [table.assign(arm=arm, seed=seed, level=table["slice"].map(levels)) for (arm, seed), table in tables.items()]
+        sums = pd.concat(parts).groupby(["level", "class", "arm", "seed"])[["tp", "fp", "fn"]].sum()
+        scores = 2 * sums["tp"] / (2 * sums["tp"] + sums["fp"] + sums["fn"])
+        for level in LEVELS:
+            for label in sorted(set(sums.index.get_level_values("class")) - {0}):
+                keys = {"dataset": dataset, "level": level, "class": label, "n": int((levels == level).sum())}
+                rows.append(keys | {"measure": "dice"} | _compared(scores.loc[level, label]))
+    return pd.DataFrame(rows)
+
+
+def _levels(counts: pd.DataFrame) -> pd.Series:
+    """{slice: level} of the slices with foreground in volumes that have three of them or more."""
+    foreground = counts[counts["class"] > 0]
+    true = (foreground["tp"] + foreground["fn"]).groupby([foreground["volume"], foreground["slice"]], sort=False).sum()
+    found: dict[str, str] = {}
+    for _, sizes in true[true > 0].groupby("volume", sort=False):
+        number = len(sizes)
+        if number < len(LEVELS):
+            continue
+        thirds = np.arange(number) * len(LEVELS) // number
+        means = [sizes.to_numpy()[thirds == third].mean() for third in (0, len(LEVELS) - 1)]
+        names = LEVELS if means[0] >= means[1] else LEVELS[::-1]
+        found |= dict(zip(sizes.index.get_level_values("slice"), (names[third] for third in thirds), strict=True))
+    return pd.Series(found, dtype=object)
 
 
 def _stacked(tables: Tables) -> pd.DataFrame:
@@ -105,19 +147,40 @@ regions that touch it; recall: the share of its pixels that are found; missed: t
 """
 
 
-def markdown(edges: pd.DataFrame, sizes: pd.DataFrame, study: str, synthetic: bool, classes: dict[str, tuple[str, ...]]) -> str:
-    """Both tables for people; ``classes``: the names of a data set's labels."""
+_ABOUT_LEVELS = """
+## From base to apex
+
+Each volume's slices with foreground in three equal parts (n slices in all volumes); the basal end is the one with more true
+foreground. Dice: counts pooled over a part's slices. COVID-SemiSeg has single slices only.
+"""
+
+
+def markdown(
+    edges: pd.DataFrame,
+    sizes: pd.DataFrame,
+    levels: pd.DataFrame,
+    study: str,
+    synthetic: bool,
+    classes: dict[str, tuple[str, ...]],
+) -> str:
+    """All tables for people; ``classes``: the names of a data set's labels."""
     lines = [f"# Where the losses differ, study `{study}`", ""]
     if synthetic:
         lines += [
             "> **Synthetic data**: generated phantoms. The numbers show that the pipeline works, nothing about the losses.",
             "",
         ]
-    names = [classes[dataset][label] for dataset, label in zip(edges["dataset"], edges["class"], strict=True)]
     lines += [_ABOUT, _ABOUT_BORDERS]
-    lines += _table(edges.assign(**{"class": names}), ["dataset", "class", "n", "measure", "unit"])
-    lines += [_ABOUT_TARGETS]
-    return "\n".join(lines + _table(sizes, ["dataset", "pixels", "n", "measure"])) + "\n"
+    lines += _table(_named(edges, classes), ["dataset", "class", "n", "measure", "unit"])
+    lines += [_ABOUT_TARGETS, *_table(sizes, ["dataset", "pixels", "n", "measure"])]
+    if len(levels):
+        lines += [_ABOUT_LEVELS, *_table(_named(levels, classes), ["dataset", "level", "class", "n", "measure"])]
+    return "\n".join(lines) + "\n"
+
+
+def _named(frame: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+    names = [classes[dataset][label] for dataset, label in zip(frame["dataset"], frame["class"], strict=True)]
+    return frame.assign(**{"class": names})
 
 
 def _table(frame: pd.DataFrame, keys: list[str]) -> list[str]:
