@@ -3,21 +3,24 @@
 import http.server
 import json
 import shutil
+import tarfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 
+import hostile
 import pytest
 
 from cedice import paths
-from cedice.datasets import acdc, archives, covid_semiseg, phantoms
+from cedice.datasets import acdc, archives, covid_semiseg, packed, phantoms
 from cedice.errors import CediceError
 
 
-@pytest.fixture
-def cardiac(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def cardiac(tmp_path_factory) -> Path:
     """An unpacked folder in ACDC's official layout, with a 4-D series and a test patient beside what is needed."""
-    top = tmp_path / "made" / "ACDC"
+    top = tmp_path_factory.mktemp("made") / "ACDC"
     phantoms.obtain("acdc", 5, 0, top)
     (top / "database/training/patient001/patient001_4d.nii.gz").write_bytes(b"a series")
     tested = top / "database/testing/patient101/patient101_frame01_gt.nii.gz"
@@ -41,12 +44,20 @@ def accept_any(monkeypatch):
     monkeypatch.setattr(covid_semiseg, "verify", lambda root: None)
 
 
-@pytest.mark.parametrize("container", ["zip with ACDC/", "zip without", "folder ACDC", "folder of ACDC", "folder database"])
+CONTAINERS = ["zip with ACDC/", "zip without", "tar", "tar.gz", "tar.xz", "folder ACDC", "folder of ACDC", "folder database"]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_acdc_in_every_container(project, monkeypatch, cardiac, container):
     accept_any(monkeypatch)
     given = project / "given"
     if container.startswith("zip"):
         pack(cardiac, given / "acdc.zip", "ACDC/" if container.endswith("ACDC/") else "")
+    elif container.startswith("tar"):
+        given.mkdir()
+        _, _, compression = container.partition(".")
+        with tarfile.open(given / f"acdc.{container}", f"w:{compression}") as opened:
+            opened.add(cardiac, "ACDC")
     else:
         target = {"folder ACDC": "ACDC", "folder of ACDC": "acdc/ACDC", "folder database": "database"}[container]
         shutil.copytree(cardiac / "database" if target == "database" else cardiac, given / target)
@@ -106,7 +117,8 @@ def broken_archives(cardiac: Path, given: Path):
     return {
         "truncated": (truncated, "not a whole, readable zip"),
         "flipped": (flipped, "not a whole, readable zip"),
-        "encrypted": (encrypted, "encrypted"),
+        "encrypted": (encrypted, "is encrypted; get an archive without a password"),
+        "no member": (lambda: zipfile.ZipFile(whole, "w").close(), "holds no files"),
         "empty": (empty, "not a whole, readable zip"),
         "page": (page, "not a whole, readable zip"),
         "other": (other, "holds no file of ACDC"),
@@ -114,7 +126,7 @@ def broken_archives(cardiac: Path, given: Path):
     }
 
 
-@pytest.mark.parametrize("fault", ["truncated", "flipped", "encrypted", "empty", "page", "other", "twice"])
+@pytest.mark.parametrize("fault", ["truncated", "flipped", "encrypted", "no member", "empty", "page", "other", "twice"])
 def test_a_wrong_archive_is_one_line_and_leaves_nothing(project, monkeypatch, stage, edit_params, cardiac, fault):
     accept_any(monkeypatch)
     damage, message = broken_archives(cardiac, project / "given")[fault]
@@ -125,6 +137,35 @@ def test_a_wrong_archive_is_one_line_and_leaves_nothing(project, monkeypatch, st
     assert "acdc.zip" in line
     left = [path for folder in ("data", "reports") for path in (project / folder).rglob("*") if path.is_file()]
     assert left == []
+
+
+@pytest.mark.parametrize(("kind", "evil"), [("zip", evil) for evil in hostile.ZIP] + [("tar.gz", evil) for evil in hostile.TAR])
+def test_a_hostile_archive_is_refused_before_anything_is_unpacked(project, monkeypatch, cardiac, stage, kind, evil):
+    accept_any(monkeypatch)
+    monkeypatch.setattr(packed, "TOTAL_LIMIT", 2**22)  # so that the bombs need not be big
+    monkeypatch.setattr(packed, "MEMBERS_LIMIT", 50)
+    message = hostile.make(kind, evil, cardiac, project / f"given/acdc.{kind}")
+    monkeypatch.setenv("CEDICE_ARCHIVES", str(project / "given"))
+    before = sorted(project.rglob("*"))
+    line = stage("download", "--study", "small", "--dataset", "acdc")
+    assert message in line
+    assert f"acdc.{kind}" in line
+    assert [path for path in sorted(project.rglob("*")) if path not in before and path.is_file()] == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_tar_is_one_line(project, monkeypatch, cardiac, stage, damage):
+    accept_any(monkeypatch)
+    archive = project / "given/acdc.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.add(cardiac, "ACDC")
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 255
+    archive.write_bytes(content[: len(content) // 2] if damage == "truncated" else content)
+    monkeypatch.setenv("CEDICE_ARCHIVES", str(project / "given"))
+    assert "not a whole, readable zip or tar" in stage("download", "--study", "small", "--dataset", "acdc")
+    assert not paths.raw("small", "acdc").exists()
 
 
 def test_contents_are_held_against_the_manifest(project, monkeypatch, stage, cardiac):
@@ -142,16 +183,21 @@ def test_a_folder_that_is_none(project, monkeypatch, stage):
 
 @pytest.fixture
 def server(tmp_path):
-    """A server on the loopback interface that gives ``answers`` (status, body) in turn, the last one again and again."""
+    """A server on the loopback interface that gives ``answers`` (status, body) in turn, the last one again and again.
+
+    A status above 1000 is 200 and then: 1001, the connection closed after half of the body; 1002, no more bytes."""
     answers: list[tuple[int, bytes]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             status, body = answers.pop(0) if len(answers) > 1 else answers[0]
-            self.send_response(status)
+            self.send_response(200 if status > 1000 else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if status > 1000 else body)
+            if status == 1002:
+                self.wfile.flush()
+                time.sleep(3)
 
         def log_message(self, *_):
             pass
@@ -186,6 +232,30 @@ def test_without_network_the_line_says_which_file_to_put_where(project, monkeypa
     assert "put the official archive as acdc.zip" in line
     assert "set CEDICE_ARCHIVES" in line
     assert not list(archives.DOWNLOADS.glob("*.zip"))
+
+
+@pytest.mark.parametrize("status", [1001, 1002])
+def test_a_download_that_breaks_off_or_stalls_is_one_line_and_not_kept(project, monkeypatch, server, cardiac, stage, status):
+    answers, url = server
+    answers.append((status, pack(cardiac, project / "made.zip", "").read_bytes()))
+    monkeypatch.setattr(acdc, "URL", url)
+    monkeypatch.setattr(archives, "TIMEOUT", 0.3)
+    monkeypatch.setattr(archives, "TRIES", 1)
+    line = stage("download", "--study", "small", "--dataset", "acdc")
+    assert "the network did not give it" in line
+    assert not list(archives.DOWNLOADS.glob("*"))
+
+
+def test_another_archive_than_the_published_one_replaces_nothing(project, monkeypatch, server, cardiac, stage):
+    answers, url = server
+    answers.append((200, pack(cardiac, project / "made.zip", "").read_bytes()))
+    monkeypatch.setattr(acdc, "URL", url)
+    there = paths.raw("small", "acdc") / "kept"
+    there.parent.mkdir(parents=True)
+    there.write_text("what an earlier run obtained")
+    assert "is not the published one" in stage("download", "--study", "small", "--dataset", "acdc")
+    assert there.read_text() == "what an earlier run obtained"
+    assert not list(archives.DOWNLOADS.glob("*"))
 
 
 def test_a_page_instead_of_an_archive_is_not_kept(project, monkeypatch, server, stage):

@@ -1,9 +1,11 @@
 """`params.yaml`: the committed file is valid, and whatever is wrong is one line that names the key."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cedice import params
 from cedice.errors import CediceError
@@ -55,6 +57,51 @@ def test_a_wrong_key_is_named(tmp_path, edit_params, key, value):
     named = key.removesuffix(".kind")  # the tag of a union is reported at the key that holds it
     assert named in line
     assert "\n" not in line
+
+
+WHOLE = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def leaves(node: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of everything in the file."""
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+WRONG = {
+    "missing": lambda value: None,
+    "a text": lambda value: "many",
+    "a number": lambda value: -7 if isinstance(value, str | bool | list) else "7",
+    "negative": lambda value: [-1] if isinstance(value, list) else -1,
+    "huge": lambda value: [2**40] if isinstance(value, list) else 1e300,
+    "NaN": lambda value: [float("nan")] if isinstance(value, list) else float("nan"),
+    "infinite": lambda value: [float("inf")] if isinstance(value, list) else float("inf"),
+    "a list": lambda value: [[1]] if isinstance(value, list) else [value],
+    "nested": lambda value: {"value": value},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("key", [key for key, _ in leaves(WHOLE)])
+def test_every_key_with_every_kind_of_wrong_value_is_one_line_that_names_it(tmp_path, edit_params, key, wrong):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit_params(tmp_path, {key: WRONG[wrong](dict(leaves(WHOLE))[key])})
+    with pytest.raises(CediceError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert key.removesuffix(".kind") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [key for key, _ in leaves(WHOLE)])
+def test_every_key_misspelt_is_one_line_that_names_it_or_the_one_that_lacks(tmp_path, edit_params, key):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit_params(tmp_path, {key: None, f"{key}s": dict(leaves(WHOLE))[key]})
+    with pytest.raises(CediceError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert key.removesuffix(".kind") in str(caught.value)
 
 
 def test_plain_cross_entropy_stays_plain(tmp_path, edit_params):

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -14,6 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from cedice.errors import CediceError
+
+# What NumPy and zipfile raise for a damaged .npz; from RuntimeError on for odd versions, names, headers and sizes.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    struct.error,
+    SyntaxError,
+    MemoryError,
+)
 
 
 @contextmanager
@@ -73,5 +88,5 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
             return [stored[name] for name in names]
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise CediceError(f"{path}: not readable ({error}); run the stage that writes it again") from error

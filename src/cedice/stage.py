@@ -63,7 +63,7 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
         job = Job(params.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1, experiment=experiment)
         work(job if seed is None else replace(job, seed=_seed(seed, job)))
     except CediceError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
     except OSError as error:
         sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 A source is a module with
 
     NAME, CLASSES      what messages call it; the names of the labels 0, 1, …
-    ARCHIVES, URL      how a downloaded archive may be called (lower case, glob patterns), and where the network has it
+    ARCHIVES, URL      how an archive, zip or tar, may be called (lower case, glob patterns); where the network has it
     ADVICE             which file to put where, when neither is at hand
     FACTS              what is known of the whole data set, held against the slices made of it
     canonical(name)    the path under raw/<data set> of an archive's member, None for a member that is not needed

@@ -19,7 +19,7 @@ from cedice.errors import CediceError
 
 NAME = "ACDC"
 CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
-ARCHIVES = ("acdc*.zip", "acdc", "database.zip", "database")
+ARCHIVES = ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database")
 URL = "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download"
 ADVICE = "put the official archive as acdc.zip (or unpacked as ACDC/)"
 FACTS = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
@@ -45,7 +45,7 @@ def verify(root: Path) -> None:
 
 def label_sha256(path: Path) -> str:
     """SHA-256 of "(x, y, z)" and the voxels as uint8 in C order."""
-    voxels = to_labels(nifti.read(path)[0], path, _VALUES)
+    voxels = to_labels(nifti.read(path).voxels, path, _VALUES)
     return hashlib.sha256(str(voxels.shape).encode() + np.ascontiguousarray(voxels).tobytes()).hexdigest()
 
 
@@ -63,11 +63,12 @@ def cases(root: Path) -> list[Case]:
 
 def read(case: Case) -> Volume:
     """See `cedice.datasets`. Intensity: the volume's 0.5 to 99.5 percentile becomes 0–255."""
-    voxels, (dx, dy, dz), unit = nifti.read(case.image)
-    labels = to_labels(nifti.read(case.mask)[0], case.mask, _VALUES)
+    scan = nifti.read(case.image)
+    labels = to_labels(nifti.onto(nifti.read(case.mask), scan, case.mask), case.mask, _VALUES)
+    voxels, (dx, dy, dz) = scan.voxels, scan.spacing
     check_shapes(voxels, labels, case)
     low, high = np.percentile(voxels, (0.5, 99.5))
     if low == high:
         raise CediceError(f"{case.image}: every voxel between the 0.5 and 99.5 percentile is {low:g}; there is no image in it")
     image = np.clip((voxels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
-    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), unit)
+    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), scan.unit)

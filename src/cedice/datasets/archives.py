@@ -3,8 +3,6 @@
 import os
 import shutil
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,10 +12,13 @@ from typing import BinaryIO
 import pooch
 from tqdm import tqdm
 
+from cedice.datasets import packed
 from cedice.errors import CediceError
 from cedice.files import replacing, sha256, tree_sha256
 
 DOWNLOADS = Path(".cedice/downloads")  # kept, so that two studies and a second try need one download
+TIMEOUT = 60  # seconds without a byte
+TRIES = 2  # more, after a first that fails
 MEMBER_LIMIT = 512 * 2**20  # bytes; the largest real member is under 2 MB
 
 
@@ -34,7 +35,7 @@ def obtain(source: ModuleType, destination: Path) -> dict[str, object]:
             if archive.is_dir():
                 _copy_folder(source, archive, new)
             else:
-                _unzip(source, archive, new)
+                _unpack(source, archive, new)
             source.verify(new)
     except CediceError:
         if archive.parent == DOWNLOADS.absolute():
@@ -78,8 +79,8 @@ def _download(source: ModuleType) -> Path:
     name = source.ARCHIVES[0].replace("*", "")
     try:
         # No known hash: both servers pack on the fly; the contents are verified instead.
-        downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60)
-        fetcher = pooch.create(DOWNLOADS, base_url="", registry={name: None}, urls={name: source.URL}, retry_if_failed=2)
+        downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+        fetcher = pooch.create(DOWNLOADS, base_url="", registry={name: None}, urls={name: source.URL}, retry_if_failed=TRIES)
         return Path(fetcher.fetch(name, downloader=downloader))
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         raise CediceError(
@@ -94,30 +95,23 @@ def _copy_folder(source: ModuleType, folder: Path, new: Path) -> None:
         inside = path.relative_to(folder).as_posix()
         name = source.canonical(inside) or source.canonical(f"{folder.name}/{inside}")
         if name and path.is_file():
-            _store(path.open, path.stat().st_size, new / name, f"{folder.name}/{inside}")
+            _store(lambda path=path: path.open("rb"), path.stat().st_size, new / name, f"{folder.name}/{inside}")
 
 
-def _unzip(source: ModuleType, archive: Path, new: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [(source.canonical(info.filename), info) for info in opened.infolist()]
-            wanted = [(name, info) for name, info in members if name]
-            for name, info in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
-                _store(
-                    lambda mode, info=info: opened.open(info), info.file_size, new / name, f"{archive.name}: {info.filename}"
-                )
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        # RuntimeError is zipfile's word for an encrypted member, NotImplementedError for an unknown compression.
-        raise CediceError(f"{archive}: not a whole, readable zip ({error}); get it again, or {source.ADVICE}") from error
+def _unpack(source: ModuleType, archive: Path, new: Path) -> None:
+    with packed.members(archive) as found:
+        wanted = [(name, member) for member in found if (name := source.canonical(member.name))]
+        for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
+            _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
     if not wanted:
         raise CediceError(f"{archive}: holds no file of {source.NAME}; is it another archive? {source.ADVICE}")
 
 
-def _store(opener: Callable[[str], BinaryIO], size: int, target: Path, origin: str) -> None:
+def _store(opener: Callable[[], BinaryIO], size: int, target: Path, origin: str) -> None:
     if size > MEMBER_LIMIT:
         raise CediceError(f"{origin}: {size} bytes, more than the {MEMBER_LIMIT} that any real file has; refused")
     if target.exists():
         raise CediceError(f"{origin}: a second file for {target.name}; the archive is ambiguous")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with opener("rb") as reader, target.open("wb") as writer:
+    with opener() as reader, target.open("wb") as writer:
         shutil.copyfileobj(reader, writer, 2**20)

@@ -8,11 +8,13 @@ counts as a patient of its own, so statistics over them take more for independen
 
 import csv
 import re
+import struct
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
 from cedice.errors import CediceError
@@ -20,11 +22,13 @@ from cedice.files import sha256
 
 NAME = "COVID-SemiSeg"
 CLASSES = ("background", "infection")
-ARCHIVES = ("covid-semiseg*.zip", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset")
+ARCHIVES = ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset")
 URL = "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip"
 ADVICE = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
 FACTS = Facts(slices=98, slices_without=(0, 0), fractions=(0.84817, 0.15183))
 
+PIXELS_LIMIT = 2**26  # 8192 × 8192
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)  # Pillow's own
 FOLDERS = {"train": "Dataset/TrainingSet/LungInfection-Train/Doctor-label", "val": "Dataset/TestingSet/LungInfection-Test"}
 _MEMBER = re.compile(rf"(?:[^/]+/)?((?:{'|'.join(FOLDERS.values())})/(?:Imgs/\d+\.jpg|GT/\d+\.png))")
 
@@ -63,9 +67,13 @@ def read(case: Case) -> Volume:
 
 def _grey(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            image.verify()  # a PNG's checksums, which decoding leaves out
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
             if image.mode != "L":
                 raise CediceError(f"{path}: mode {image.mode}, but an 8-bit grey image is needed; convert it")
-            return np.asarray(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's own for damaged files
+            if image.width * image.height > PIXELS_LIMIT:
+                raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
+            return np.asarray(ImageOps.exif_transpose(image))
+    except _DAMAGE as error:
         raise CediceError(f"{path}: not a readable image ({error}); get it again") from error
