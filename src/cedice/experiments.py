@@ -52,7 +52,7 @@ def keep(study: str, name: str) -> Path:
         (new / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}), encoding="utf-8")
         for path, md5 in files.items():
             content = _file(commit, path.as_posix())
-            if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            if _md5(content) != md5:
                 raise CediceError(f"experiment {name}: {path} is not the file that its dvc.lock names; run it again")
             target = new / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,15 +77,33 @@ def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
 
 
 def load(study: str, project: params.Params) -> list[Experiment]:
-    """All kept experiments of a study, by name; CediceError where one is damaged or changes nothing but seeds."""
+    """All kept experiments of a study, by name; CediceError where a file is not the one that the lock names, and where the
+    parameters differ in nothing but seeds."""
     found = []
     for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
         ours, theirs = (_flat(each, study) for each in (project, params.load(folder / "params.yaml")))
         changes = {key: value for key, value in theirs.items() if ours.get(key) != value and key != f"{study}.seeds"}
         if not changes:
             raise CediceError(f"{folder}: its parameters are the project's own; delete it")
+        _check(folder)
         found.append(Experiment(folder.name, changes, _runs(folder)))
     return found
+
+
+def _check(folder: Path) -> None:
+    root, entries = folder.parent.parent, yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    hashes = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent != folder]
+    for path in there:
+        if hashes.pop((root / path.relative_to(folder)).as_posix(), None) != _md5(path.read_bytes()):
+            raise CediceError(f"{path} is not the file that the experiment's dvc.lock names; keep the experiment again")
+    if lacking := [path for path in hashes if Path(path).is_relative_to(root)]:
+        raise CediceError(f"{folder} lacks {lacking[0]}; keep the experiment again")
+
+
+def _md5(content: bytes) -> str:
+    """DVC's hash of a file."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _runs(folder: Path) -> Runs:
