@@ -1,8 +1,8 @@
 """The pipeline as a user runs it: DVC from nothing to Table 1 and the figures, then only what a change asks for."""
 
-import hashlib
 import io
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,17 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, copy_project
+from conftest import ROOT
+from interrupt import TARGETS, kill, prepare, start, state
 
 from cedice import experiments, params, paths
-
-TARGETS = ("table@demo", "plot@demo", "where@demo", "audit@demo")
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A copy of the project after `dvc repro` of its tiny demo, under Git, as after `make demo`."""
-    return copy_project(tmp_path_factory.mktemp("project"))
+    return prepare(tmp_path_factory.mktemp("projects") / "built")
 
 
 def repro(command, folder: Path, *options: str) -> str:
@@ -35,9 +34,6 @@ def running(output: str) -> set[str]:
 
 
 def test_everything_from_nothing(built, command):
-    for arguments in (["git", "init", "-q"], ["dvc", "init", "-q"]):
-        status, output = command(*arguments, cwd=built)
-        assert status == 0, output
     output = repro(command, built)
     assert len(running(output)) == 2 + 2 + 4 + 4 + 4 + len(TARGETS)
     found = json.loads((built / "reports/demo/metrics.json").read_text())
@@ -84,18 +80,22 @@ def test_another_seed_trains_that_seed_alone(built, command, edit_params):
     assert running(output) == {f"train-demo@{dataset}-{arm}-3" for dataset in params.DATASETS for arm in params.ARMS}
 
 
-def test_another_round_gives_the_same_bytes(built, command):
-    def state():
-        folders = [built / "reports/demo", built / "data", built / "models"]
-        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-        timed = ("runs", "history")  # they hold seconds; the histories are compared without them below
-        skipped = [path for path in files if path.parent.parent.name in timed or path.name == "table1.md"]
-        histories = [pd.read_csv(path).drop(columns="seconds").to_csv() for path in skipped if path.suffix == ".csv"]
-        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path not in skipped}, histories
-
-    before = state()
-    repro(command, built, "--force")
-    assert state() == before
+def test_killed_and_then_given_twice_at_once_it_ends_in_the_same_bytes(built, tmp_path):
+    """In another folder, so this is also the test that the same inputs give the same bytes."""
+    folder = prepare(tmp_path / "disturbed")
+    chance = random.Random(1)
+    for _ in range(2):
+        process = start(folder)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=chance.uniform(3, 9))
+        kill(process)
+    outputs = [process.communicate()[0] for process in [start(folder), start(folder)]]
+    assert "Traceback" not in "".join(outputs)
+    repro_again = start(folder)  # what the second was refused, or had lost
+    output, _ = repro_again.communicate()
+    assert repro_again.returncode == 0, output
+    assert state(folder) == state(built)
+    assert not list(folder.rglob("*.part"))
 
 
 def shown(output: str) -> dict:
