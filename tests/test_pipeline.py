@@ -1,10 +1,13 @@
 """The pipeline as a user runs it: DVC from nothing to Table 1 and the figures, then only what a change asks for."""
 
+import gzip
 import io
 import json
 import random
+import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +99,19 @@ def test_killed_and_then_given_twice_at_once_it_ends_in_the_same_bytes(built, tm
     assert repro_again.returncode == 0, output
     assert state(folder) == state(built)
     assert not list(folder.rglob("*.part"))
+
+
+def test_nothing_that_is_written_names_the_machine_or_a_place_on_it(built):
+    names = [str(built).encode(), str(Path.home()).encode() + b"/", socket.gethostname().encode()]
+    for path in (path for top in ("data", "models", "reports") for path in (built / top).rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            assert content[4:8] == bytes(4)  # no time
+            content += gzip.decompress(content)
+        elif path.suffix == ".npz":
+            with zipfile.ZipFile(path) as arrays:
+                content += b"".join(arrays.read(name) for name in arrays.namelist())
+        assert not [name for name in names if len(name) > 3 and name in content], path
 
 
 def shown(output: str) -> dict:

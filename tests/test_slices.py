@@ -7,6 +7,8 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cedice import paths, slices
 from cedice.datasets import acdc, covid_semiseg
@@ -30,6 +32,21 @@ def test_masks_take_the_nearest_pixel():
     rows, columns = ((np.arange(256) + 0.5) * size / 256 for size in mask.shape)
     expected = mask[rows.astype(int)][:, columns.astype(int)]
     np.testing.assert_array_equal(slices.resize_mask(mask), expected)
+
+
+@given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_any_size_becomes_a_slice_without_inventing_a_label_or_leaving_the_range(height, width, seed):
+    random = np.random.default_rng(seed)
+    labels = random.choice(np.array(sorted(set(random.integers(0, 256, 4))), np.uint8), (height, width))
+    resized = slices.resize_mask(labels)
+    assert (resized.shape, resized.dtype) == ((256, 256), np.uint8)
+    assert set(np.unique(resized)) <= set(np.unique(labels))
+    np.testing.assert_array_equal(slices.resize_mask(labels[::-1]), resized[::-1])
+    image = random.uniform(0, 255, (height, width)).astype(np.float32)
+    found = slices.resize_image(image)
+    assert (found.shape, found.dtype) == ((256, 256), np.uint8)
+    assert image.min() - 1 <= found.min() <= found.max() <= image.max() + 1
 
 
 def prepare(stage, study="demo", dataset="acdc"):
