@@ -57,11 +57,14 @@ def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
     leaked = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 7): run_of(BASE)})  # no honest seed 7
     found = response.leakage(base, [leaked, alpha(2.0, 0.1)], "small").set_index(["loss", "metric"])
     plain = found.loc[("ce", "dice")]
-    assert plain["seeds"] == 1
+    assert (plain["seeds"], plain["spread"]) == (1, 0)
     assert plain["gained"] == pytest.approx(plain["by_slice"] - plain["by_patient"])
     assert plain["gained"] > 0.02
     assert plain["share"] == pytest.approx(plain["gained"] / (0.9090 - plain["by_patient"]))
-    assert found.loc[("ce_dl", "dice"), "gained"] == 0
+    with_dice = found.loc[("ce_dl", "dice")]
+    assert with_dice["gained"] == 0
+    assert with_dice["spread"] > 0.02
+    assert pd.isna(with_dice["share"]) == (abs(0.9213 - with_dice["by_patient"]) <= 2 * with_dice["spread"])
 
 
 def test_other_experiments_are_listed_with_their_changes_and_collapses(base):

@@ -11,7 +11,7 @@ BLOCKS = re.findall(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", README, flags=re.
 
 def test_it_shows_the_verdict_table_1_and_the_collapse():
     shown = [path for path, _ in BLOCKS]
-    assert shown == ["reports/small/verdict.md", "reports/small/table1.md", "reports/small/no-norm/table1.md"]
+    assert shown == ["reports/small/verdict.md", "reports/small/table1.md", *["reports/small/experiments.md"] * 3]
 
 
 @pytest.mark.parametrize(("path", "text"), BLOCKS, ids=[path for path, _ in BLOCKS])

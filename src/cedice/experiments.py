@@ -2,7 +2,7 @@
 
 Layout of `reports/<study>/experiments/<name>/`:
   params.yaml  the experiment's own, whole
-  dvc.lock     the entries of its lock, from `download` to `evaluate`, that differ from the project's
+  dvc.lock     the entries of its lock, from `download` to `evaluate`, that differ from those it started from
   and the files under `reports/<study>/` that these entries name: counts, histories, run records (and summaries of slices).
 Laid over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
 """
@@ -21,8 +21,6 @@ from cedice.files import replacing
 from cedice.provenance import git
 from cedice.summary import Run, Runs
 
-_STAGES = ("download", "preprocess", "train", "evaluate")
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -40,8 +38,9 @@ def keep(study: str, name: str) -> Path:
     file is not the one that its lock names.
     """
     commit = _commit(name)
-    lock, ours = (yaml.safe_load(text)["stages"] for text in (_file(commit, "dvc.lock"), Path("dvc.lock").read_bytes()))
-    entries = {stage: entry for stage, entry in lock.items() if stage.startswith(_STAGES) and ours.get(stage) != entry}
+    lock, before = (yaml.safe_load(_file(each, "dvc.lock"))["stages"] for each in (commit, f"{commit}^"))
+    stages = (f"download@{study}-", f"preprocess@{study}-", f"train-{study}@", f"evaluate-{study}@")
+    entries = {stage: entry for stage, entry in lock.items() if stage.startswith(stages) and before.get(stage) != entry}
     folder, root = paths.experiments(study) / name, paths.reports(study)
     files = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
     files = {Path(path): md5 for path, md5 in files.items() if Path(path).is_relative_to(root)}
