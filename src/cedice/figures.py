@@ -250,7 +250,7 @@ def response(points: dict[str, dict[float, dict[int, Run]]], title: str) -> Figu
                 axes.plot(places + side, [np.mean(found) for found in each], color=colour, linewidth=1.2, label=kind)
                 for place, found, by_seed in zip(places, each, tails, strict=True):
                     spread = None if last else [tail.std(ddof=1) for tail in by_seed]
-                    x = np.full(len(found), place + side) + np.linspace(-0.06, 0.06, len(found))
+                    x = place + side + 0.06 * (np.arange(len(found)) - (len(found) - 1) / 2)
                     axes.errorbar(x, found, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
             axes.set_xticks(places, [alpha_title(alpha) for alpha in points[dataset]])
             axes.set(xlabel="α", ylabel="foreground Dice", title=DATASET_TITLES[dataset])
