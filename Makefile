@@ -4,20 +4,21 @@ READY := .venv/ready
 
 .PHONY: demo small paper test lint gate
 demo small: $(READY)
-	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@ $(if $(filter small,$@),claims)
+	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@ page@$@ $(if $(filter small,$@),claims)
 	@cat reports/$@/table1.md
 	@echo "Figures:" && ls reports/$@/figures/*.png
+	@echo "All on one page: reports/$@/index.html"
 
 # Stops at once, with one line, on a machine without a CUDA GPU.
 paper: $(READY)
-	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@
+	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@ page@$@
 	@cat reports/$@/table1.md
 
 test: $(READY)
 	pytest
 
 lint: $(READY)
-	ruff check . && ruff format --check .
+	ruff check . && ruff format --check . && mypy
 
 # Do the committed numbers follow from the committed code, parameters and data? In a clean clone of HEAD.
 gate: $(READY)

@@ -8,7 +8,6 @@ import json
 import pandas as pd
 
 from cedice import checkpoints, distributed, hardware, paths, provenance, slices, weights
-from cedice.datasets import SOURCES
 from cedice.files import replacing, sha256, write_json
 from cedice.stage import Job, run
 from cedice.training import Settings, Tensors, train
@@ -23,21 +22,21 @@ def train_arm(job: Job) -> None:
     data_sha256 = json.loads(paths.source(job.study, job.dataset).read_text())["sha256"]
     options = job.settings.train.model_dump()
     settings = Settings(
-        classes=len(SOURCES[job.dataset].CLASSES),
+        classes=len(job.source.CLASSES),
         alpha=getattr(job.params.loss, job.loss).alpha,
-        epochs=getattr(job.settings.epochs, job.dataset),
+        epochs=job.epochs,
         precision=hardware.precision(options.pop("precision")),
         seed=job.seed,
         **options,
     )
-    parts = [data.part(split) for split in ("train", "val")]
-    tensors = [Tensors.of(part.images, part.masks, device) for part in parts]
+    whole = Tensors.of(data.images, data.masks, device)
+    train_data, val_data = (whole.part(data.rows(split)) for split in ("train", "val"))
     inputs = {"slices_sha256": sha256(arrays), "index_sha256": sha256(index)}
     revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     with distributed.group(device):
         name = hardware.device_name()
         checkpoint = checkpoints.path(checkpoints.key(settings.described() | inputs | {"device": name}))
-        model, history = train(*tensors, settings, checkpoint, job.name)
+        model, history = train(train_data, val_data, settings, checkpoint, job.name)
         if distributed.rank():
             return
     weights.save(paths.weights(*job.arm), model, settings, inputs)

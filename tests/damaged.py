@@ -165,7 +165,7 @@ PICTURES: dict[str, Expected] = {
     "RGB mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("RGB")), "mode RGB"),
     "CMYK image": Expected(lambda c: _save(c.image, lambda i: i.convert("CMYK")), "mode CMYK"),
     "palette mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("P")), "mode P"),
-    "16-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("I;16")), "mode I"),
+    "16-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("I;16")), "16 bits a pixel"),
     "1-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("1")), "mode 1"),
     "mask with alpha": Expected(lambda c: _save(c.mask, lambda i: i.convert("LA")), "mode LA"),
     "anti-aliased mask": Expected(

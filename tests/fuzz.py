@@ -24,11 +24,13 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from cedice import evaluation, params, slices, weights
-from cedice.datasets import covid_semiseg, nifti, packed
+from cedice import evaluation, models, params, slices, weights
+from cedice.datasets import covid_semiseg, nifti, packed, pictures
 from cedice.datasets.cases import Case
 from cedice.errors import CediceError
 from cedice.files import read_arrays
+from cedice.intensity import Intensity
+from cedice.models import Model
 from cedice.training import Settings
 from cedice.unet import UNet
 
@@ -101,6 +103,15 @@ def _weights(path: Path) -> None:
     weights.save(path, UNet(**SETTINGS.network()), SETTINGS, {})
 
 
+def _model(path: Path) -> None:
+    model = Model(UNet(**SETTINGS.network()), ("background", "a"), Intensity("window", 0, 1), 16, {})
+    models.save(path, model, SETTINGS.network())
+
+
+def _deep_picture(path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 2**16, (9, 12), dtype=np.uint16)).save(path)
+
+
 def _copy(source: str) -> Callable[[Path], object]:
     return lambda path: shutil.copy(ROOT / source, path)
 
@@ -118,6 +129,8 @@ KINDS = [
     Kind("counts.csv", _copy("reports/demo/counts/covid19/ce-seed0.csv"), lambda path: evaluation.load_counts(path, 2)),
     Kind("params.yaml", _copy("params.yaml"), params.load),
     Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"))),
+    Kind("model.safetensors", _model, lambda path: models.load(path, torch.device("cpu"))),
+    Kind("picture.tif", _deep_picture, pictures.read),
 ]
 
 

@@ -19,7 +19,7 @@ def stages() -> list[tuple[str, ...]]:
     arms = [(*ARM[:1], dataset, *ARM[2:3], loss, *ARM[4:]) for dataset in ("acdc", "covid19") for loss in ("ce", "ce_dl")]
     sets = [(name, *ARM[:1], dataset) for dataset in ("acdc", "covid19") for name in ("download", "preprocess")]
     made = [(name, *arm) for arm in arms for name in ("train", "evaluate", "measure")]
-    return [*sets, *made, ("table",), ("where",), ("plot", "--figures", "all"), ("audit",), ("verdict",)]
+    return [*sets, *made, ("table",), ("where",), ("plot", "--figures", "all"), ("audit",), ("verdict",), ("page",)]
 
 
 @pytest.fixture

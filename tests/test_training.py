@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -23,7 +24,9 @@ from safetensors.torch import load_file
 
 from cedice import checkpoints, hardware, paths, training, weights
 from cedice.errors import CediceError
+from cedice.metrics import headline, region_counts
 from cedice.training import Tensors
+from cedice.unet import UNet
 
 SETTINGS = replace(kills.SETTINGS, epochs=3)
 
@@ -56,7 +59,7 @@ def test_going_on_gives_the_bytes_of_an_undisturbed_run(data, tmp_path, precisio
 
 @pytest.mark.parametrize(("alpha", "classes"), [(0.0, 3), (1.0, 3), (1.0, 2)])
 def test_it_learns_and_says_so_term_by_term(data, tmp_path, alpha, classes):
-    data = Tensors(data.images, data.masks.clamp(max=classes - 1))
+    data = replace(data, masks=data.masks.clamp(max=classes - 1))
     settings = replace(SETTINGS, alpha=alpha, classes=classes, epochs=25, batch_size=2)
     _, history = training.train(data, data, settings, tmp_path / "a", "learn")
     first, last = history[0], history[-1]
@@ -102,6 +105,49 @@ def test_with_both_checkpoints_damaged_it_starts_anew(data, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_no_changed_byte_of_a_checkpoint_is_believed(data, tmp_path, capsys):
+    """Of the tensors, the history or the header: it is set aside, or (a space in the header's padding) means the same."""
+    model, _ = training.train(data, data, SETTINGS, tmp_path / "a.safetensors", "x")
+    before, chance = (tmp_path / "a.safetensors").read_bytes(), random.Random(0)
+    file = tmp_path / "without-previous.safetensors"
+    for position in [*range(0, 200, 8), *(chance.randrange(len(before)) for _ in range(200))]:
+        changed = bytearray(before)
+        changed[position] ^= 1 << chance.randrange(8)
+        file.write_bytes(changed)
+        other = UNet(**SETTINGS.network())
+        optimizer = torch.optim.Adam(other.parameters(), fused=True)
+        history = checkpoints.load(file, other, optimizer)
+        assert not history or (same(model, other) and len(history) == SETTINGS.epochs), position
+    assert capsys.readouterr().out.count("is damaged") > 200
+
+
+@pytest.mark.parametrize("classes", [1, 2, 4, 7])
+def test_the_most_probable_class_is_pytorchs_argmax_ties_included(classes):
+    scores = torch.randint(0, 5, (3, classes, 40, 30), generator=torch.Generator().manual_seed(0)).float()
+    for layout in (torch.contiguous_format, torch.channels_last):
+        found = training.most_probable(scores.contiguous(memory_format=layout))
+        torch.testing.assert_close(found.long(), scores.argmax(dim=1))
+
+
+def test_both_sides_of_a_split_share_one_copy_of_the_slices(data):
+    first, second = data.part(np.array([3, 1])), data.part(np.array([0, 2, 4]))
+    assert first.images.data_ptr() == second.images.data_ptr() == data.images.data_ptr()
+    image, mask = first.batch(torch.tensor([1, 0]))
+    torch.testing.assert_close(image, data.images[[1, 3]] / 255)
+    assert mask.equal(data.masks[[1, 3]])
+
+
+def test_validation_in_groups_counts_every_pixel_once(tmp_path):
+    """More slices than are counted at once, and a last group that is not full."""
+    images = np.random.default_rng(1).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
+    model, history = training.train(data.part(np.arange(8)), data, replace(SETTINGS, epochs=1), tmp_path / "a", "x")
+    predicted = torch.cat([training.predict(logits) for logits, _ in training.infer(model, data, "float32")])
+    counts = [count.sum(dim=0).numpy() for count in region_counts(predicted, data.masks, 3)]
+    assert history[0]["dice_foreground"] == headline(*counts)["foreground"]["dice"]
+    assert history[0]["pixel_error_foreground"] == float((predicted != data.masks).double().mean())
+
+
 def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(data, tmp_path):
     """A limit on the size of files stands in for the full disk: the system refuses to write on in the same way."""
     file = tmp_path / "a.safetensors"
@@ -122,7 +168,7 @@ def test_a_network_that_predicts_background_only_is_called_collapsed(data, tmp_p
     """One class of a thousand pixels to one: after the first step everything is background, as it really happens."""
     masks = torch.zeros_like(data.masks)
     masks[:, 0, 0] = 1
-    rare = Tensors(data.images, masks)
+    rare = replace(data, masks=masks)
     settings = replace(SETTINGS, classes=2, alpha=0.0, norm="none", epochs=6, batch_size=2)
     _, history = training.train(rare, rare, settings, tmp_path / "a", "rare")
     assert history[-1]["collapsed"] == 1
@@ -151,7 +197,7 @@ def test_a_batch_holds_the_chosen_slices_in_their_order(data):
 def test_no_slices_on_one_side():
     empty = np.zeros((0, 8, 8), np.uint8)
     with pytest.raises(CediceError, match="no slices"):
-        Tensors.of(empty, empty, torch.device("cpu"))
+        Tensors.of(empty, empty, torch.device("cpu")).part(np.arange(0))
 
 
 def prepare(stage):
@@ -261,6 +307,13 @@ def test_weights_say_what_made_them_and_load_in_plain_torch(project, stage):
     assert model(torch.zeros(1, 1, 256, 256)).shape == (1, 1, 256, 256)
     file.write_bytes(file.read_bytes()[:-10])
     assert "not readable weights" in stage("evaluate", *ARM)
+
+
+def test_weights_whose_header_asks_for_a_huge_network_are_refused_before_it_is_made(tmp_path):
+    file = tmp_path / "a.safetensors"
+    weights.save(file, UNet(**SETTINGS.network()), replace(SETTINGS, base_channels=100_000), {})  # 7 TB
+    with pytest.raises(CediceError, match=r"a\.safetensors: not readable weights"):
+        weights.load(file, torch.device("cpu"))
 
 
 def test_training_without_slices_is_one_line(project, stage):

@@ -16,6 +16,11 @@ _CACHE_LINE_CHANNELS = 16  # 64 bytes of float32
 class BatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d`, (B, C, H, W) float → the same shape, dtype and memory format; over all processes in training."""
 
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
+    momentum: float
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training or features.is_cuda:
             return super().forward(features)

@@ -9,6 +9,7 @@ A region that is empty in one map alone has a surface Dice of 0 and infinite dis
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,7 @@ def error_profile(labels: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
     return found[found["distance"] != 0].reset_index(drop=True)
 
 
-def pixel_size(place: dict[str, object], shape: tuple[int, int]) -> tuple[tuple[float, float], str]:
+def pixel_size(place: dict[str, Any], shape: tuple[int, int]) -> tuple[tuple[float, float], str]:
     """Size of a pixel of a resized slice, rows then columns, and its unit, from the slice's row of the index table."""
     if place["spacing_unit"] != "mm":
         return (1.0, 1.0), "pixel"

@@ -1,14 +1,16 @@
 """Where an interrupted training goes on: the newest state and the one before it, believed only if they fit exactly.
 
 The files' name is a hash of everything that decides the result (`key`), so that a checkpoint of other parameters, other
-slices or other code is never picked up. They are safetensors: the tensors of model and optimiser, and the history as JSON in
-the header. There is no random state to keep: the only random draws after the start are the orders of the epochs, and
-each is drawn from the seed and the epoch's number alone.
+slices or other code is never picked up. They are safetensors: the tensors of model and optimiser, and in the header the history
+as JSON and a SHA-256 of all that, since safetensors themselves do not notice a changed byte. There is no random state to
+keep: the only random draws after the start are the orders of the epochs, and each is drawn from the seed and the epoch's
+number alone.
 """
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,13 +18,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cedice.errors import CediceError
-from cedice.files import replacing
+from cedice.files import replacing, tensors_sha256
 
 SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
 _CODE = ("training.py", "unet.py", "batchnorm.py", "losses.py", "metrics.py", "checkpoints.py", "distributed.py")
 
 
-def key(settings: dict[str, object]) -> str:
+def key(settings: dict[str, Any]) -> str:
     """A hash of ``settings``, of the code that trains, and of the library that computes."""
     code = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _CODE]
     return hashlib.sha256(json.dumps([settings, code, torch.__version__], sort_keys=True).encode()).hexdigest()[:32]
@@ -38,12 +40,14 @@ def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history
 
     Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
     """
-    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor.contiguous() for name, tensor in state.items()}
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     try:
         with replacing(file) as new:
-            save_file(tensors, new, metadata={"history": json.dumps(history)})
+            told = json.dumps(history)
+            save_file(tensors, new, metadata={"history": told, "sha256": tensors_sha256(tensors, told)})
             if file.exists():
                 file.replace(_previous(file))
     except (SafetensorError, OSError) as error:
@@ -53,7 +57,7 @@ def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history
         ) from error
 
 
-def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> list[dict[str, float]]:
+def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Restore ``model`` and ``optimizer`` from the newest whole file and return its history; [] where there is none.
 
     A damaged file is set aside with a line.
@@ -62,9 +66,12 @@ def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device:
         if not candidate.exists():
             continue
         try:
-            with safe_open(candidate, framework="pt", device=str(device)) as stored:
-                history = json.loads(stored.metadata()["history"])
+            with safe_open(candidate, framework="pt") as stored:
+                told, digest = (stored.metadata()[entry] for entry in ("history", "sha256"))
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (not a dict)
+            if tensors_sha256(tensors, told) != digest:
+                raise ValueError("its bytes are not those that were written")
+            history = json.loads(told)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             aside = candidate.with_suffix(".damaged")
             candidate.replace(aside)

@@ -4,32 +4,133 @@ import argparse
 import sys
 from pathlib import Path
 
+import pandas as pd
+import shtab
+import torch
+
+from cedice import delivery, export, hardware, models, params, prediction, release, verify
 from cedice.errors import CediceError
-from cedice.verify import verify
+from cedice.files import replacing
 
 
 def main() -> None:
     """Parse the command line, do it; status 1 and one line on standard error for anything the user can mend."""
-    parser = argparse.ArgumentParser(prog="cedice", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    checking = commands.add_parser(
-        "verify",
-        help="does what is reported follow from what is here?",
-        description="Recompute, as far as weights, counts and histories are here, what the reports say; nothing is changed.",
-        epilog="example: cedice verify",
-    )
-    checking.set_defaults(do=lambda _: _verify())
-    given = parser.parse_args()
+    given = parser().parse_args()
     try:
         given.do(given)
     except CediceError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("error: interrupted; nothing was changed")
+        sys.exit("error: interrupted; nothing was left half-written")
 
 
-def _verify() -> None:
-    broken = verify(Path.cwd(), lambda line: print(f"holds: {line}", flush=True))
+def parser() -> argparse.ArgumentParser:
+    """All commands, each with an example."""
+    whole = argparse.ArgumentParser(prog="cedice", description=__doc__)
+    shtab.add_argument_to(whole, help="print the completion for a shell, to be put where it looks for such")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, do, summary: str, description: str, *examples: str) -> argparse.ArgumentParser:
+        shown = "examples:\n" + "\n".join(f"  {example}" for example in examples)
+        kind = argparse.RawDescriptionHelpFormatter
+        added = commands.add_parser(name, help=summary, description=description, epilog=shown, formatter_class=kind)
+        added.set_defaults(do=do)
+        return added
+
+    predict = command(
+        "predict",
+        _predict,
+        "label your own scans with a trained network",
+        "Label NIfTI volumes and grey images; results are on the scan's own grid.",
+        "cedice predict acdc heart.nii.gz -o labels/",
+        "cedice predict my-model.safetensors scans/ -o labels/ --probabilities",
+    )
+    known = ", ".join(models.released())
+    predict.add_argument("model", metavar="MODEL", help=f"a model file, or one that comes along: {known}")
+    predict.add_argument("scans", metavar="SCAN", nargs="+", type=Path, help="volume, image, or folder of them")
+    predict.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
+    predict.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    predict.add_argument("--probabilities", action="store_true", help="write every class's probability too")
+
+    making = command(
+        "release",
+        _release,
+        "make a model file, with its card, from a trained network",
+        "Make a model file for `cedice predict` from a study's training; run in the project's root.",
+        "cedice release small acdc ce_dl 0 -o models/released/acdc.safetensors",
+    )
+    for name in ("study", "dataset", "loss", "seed"):
+        making.add_argument(name, metavar=name.upper())
+    making.add_argument("-o", "--out", metavar="FILE", type=Path, required=True, help="a .safetensors; its card goes beside it")
+
+    exporting = command(
+        "export",
+        _export,
+        "write a model for other runtimes",
+        "Write a model as ONNX: input `image`, grey values 0–1, output `logits`; the rest stands in the file's metadata.",
+        "cedice export acdc --onnx acdc.onnx",
+    )
+    exporting.add_argument("model", metavar="MODEL", help="as for predict")
+    exporting.add_argument("--onnx", metavar="FILE", type=Path, required=True, help="the file to write")
+
+    command(
+        "verify",
+        _verify,
+        "does what is reported follow from what is here?",
+        "Recompute, as far as weights, counts and histories are here, what the reports say; nothing is changed.",
+        "cedice verify",
+    )
+    return whole
+
+
+def _predict(given: argparse.Namespace) -> None:
+    file, scans = models.find(given.model), prediction.find(given.scans)
+    if given.device == "cuda" and not torch.cuda.is_available():
+        raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
+    device = torch.device("cpu") if given.device == "cpu" else hardware.device()
+    hardware.tune()
+    model, precision = models.load(file, device), hardware.precision("auto")
+    found = []
+    for path in scans:
+        scan = prediction.read(path)
+        labels, probabilities = prediction.predict(model, scan, precision, given.probabilities)
+        delivery.write(scan, labels, probabilities, model.classes, given.out)
+        found.append(delivery.volumes(scan, labels, model.classes))
+        print(_told(scan, found[-1]), flush=True)
+    with replacing(given.out / "volumes.csv") as new:
+        pd.concat(found).to_csv(new, index=False, lineterminator="\n")
+
+
+def _told(scan: prediction.Scan, found: pd.DataFrame) -> str:
+    sizes = [
+        f"{name} {voxels} pixels" if pd.isna(ml) else f"{name} {ml:.1f} ml"
+        for name, voxels, ml in found[["class", "voxels", "ml"]].itertuples(index=False)
+    ]
+    return f"{scan.name}: {', '.join(sizes)}"
+
+
+def _release(given: argparse.Namespace) -> None:
+    project = params.load()
+    params.check_name("study", given.study, params.STUDIES)
+    params.check_name("dataset", given.dataset, params.DATASETS)
+    params.check_name("loss", given.loss, params.ARMS)
+    seeds = getattr(project, given.study).seeds
+    params.check_name("seed", given.seed, tuple(str(seed) for seed in seeds))
+    if given.out.suffix != models.SUFFIX:
+        raise CediceError(f"{given.out}: a model file's name ends in {models.SUFFIX}")
+    release.release((given.study, given.dataset, given.loss, int(given.seed)), seeds, given.out)
+    print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
+
+
+def _export(given: argparse.Namespace) -> None:
+    export.export(models.load(models.find(given.model), torch.device("cpu")), given.onnx)
+    print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
+
+
+def _verify(_: argparse.Namespace) -> None:
+    broken = verify.verify(Path.cwd(), lambda line: print(f"holds: {line}", flush=True))
     for line in broken:
         print(f"BROKEN: {line}", flush=True)
     if broken:

@@ -14,6 +14,7 @@ that (`misfit`).
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
     classes = next(iter(counts.values()))["class"].max() + 1
     rows = []
     for grouping, background, empty in itertools.product(GROUPINGS, BACKGROUNDS, EMPTIES):
-        row: dict[str, object] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
+        row: dict[str, Any] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
         far, misfit = [], []
         for arm in ARMS:
             each = [
@@ -82,10 +83,10 @@ def values(counts: pd.DataFrame, grouping: str, background: bool, empty: float, 
         total = np.zeros((groups.max() + 1, classes), np.int64)
         np.add.at(total, groups, counts[name].to_numpy().reshape(-1, classes))
         sums.append(total)
-    chosen = [total[:, 0 if background else 1 :] for total in sums]
-    scores = {"dice": dice(*chosen, empty=empty), "iou": iou(*chosen, empty=empty)}
+    tp, fp, fn = (total[:, 0 if background else 1 :] for total in sums)
+    scores = {"dice": dice(tp, fp, fn, empty), "iou": iou(tp, fp, fn, empty)}
     means = {name: pd.DataFrame(score).mean(axis=1).mean() for name, score in scores.items()}  # both leave out NaN
-    return means | {"pixel_error": float(np.mean(pixel_error(*sums)))}
+    return means | {"pixel_error": float(np.mean(pixel_error(sums[0], sums[1], sums[2])))}
 
 
 def gap(dice_value: float, iou_value: float) -> float:

@@ -7,17 +7,17 @@ Layout of `reports/<study>/experiments/<name>/`:
 Laid over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
 """
 
-import hashlib
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from cedice import params, paths
 from cedice.errors import CediceError
-from cedice.files import replacing
+from cedice.files import md5, replacing
 from cedice.provenance import git
 from cedice.summary import Run, Runs
 
@@ -27,7 +27,7 @@ class Experiment:
     """``changes``: {key of params.yaml: value} where it differs from the project's, seeds aside; ``runs``: its own."""
 
     name: str
-    changes: dict[str, object]
+    changes: dict[str, Any]
     runs: Runs
 
 
@@ -43,15 +43,15 @@ def keep(study: str, name: str) -> Path:
     entries = {stage: entry for stage, entry in lock.items() if stage.startswith(stages) and before.get(stage) != entry}
     folder, root = paths.experiments(study) / name, paths.reports(study)
     files = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
-    files = {Path(path): md5 for path, md5 in files.items() if Path(path).is_relative_to(root)}
+    files = {Path(path): digest for path, digest in files.items() if Path(path).is_relative_to(root)}
     if not files:
         raise CediceError(f"experiment {name} trained nothing of study {study} that is not there already")
     with replacing(folder, folder=True) as new:
         (new / "params.yaml").write_bytes(_file(commit, "params.yaml"))
         (new / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}), encoding="utf-8")
-        for path, md5 in files.items():
+        for path, digest in files.items():
             content = _file(commit, path.as_posix())
-            if _md5(content) != md5:
+            if md5(content) != digest:
                 raise CediceError(f"experiment {name}: {path} is not the file that its dvc.lock names; run it again")
             target = new / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,15 +94,10 @@ def _check(folder: Path) -> None:
     hashes = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
     there = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent != folder]
     for path in there:
-        if hashes.pop((root / path.relative_to(folder)).as_posix(), None) != _md5(path.read_bytes()):
+        if hashes.pop((root / path.relative_to(folder)).as_posix(), None) != md5(path.read_bytes()):
             raise CediceError(f"{path} is not the file that the experiment's dvc.lock names; keep the experiment again")
     if lacking := [path for path in hashes if Path(path).is_relative_to(root)]:
         raise CediceError(f"{folder} lacks {lacking[0]}; keep the experiment again")
-
-
-def _md5(content: bytes) -> str:
-    """DVC's hash of a file."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _runs(folder: Path) -> Runs:
@@ -114,9 +109,9 @@ def _runs(folder: Path) -> Runs:
     return runs
 
 
-def _flat(value: params.Params, study: str) -> dict[str, object]:
+def _flat(value: params.Params, study: str) -> dict[str, Any]:
     tree = value.model_dump(include={"loss", study})
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
 
     def walk(node: object, key: str) -> None:
         if isinstance(node, dict):

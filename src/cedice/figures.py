@@ -7,6 +7,7 @@ true border. 7: Dice of targets by size. Another shows the response to α.
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -39,7 +40,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(new, dpi=110, metadata={"Software": None})
 
 
-def network(settings: dict[str, object]) -> Figure:
+def network(settings: dict[str, Any]) -> Figure:
     """Figure 1: every level's channels and size, measured by sending one slice through `UNet(**settings)`."""
     model = UNet(**settings).eval()
     shapes: dict[torch.nn.Module, tuple[int, ...]] = {}
@@ -186,7 +187,7 @@ def curves(
     return figure
 
 
-def _curve(axes: mpl.axes.Axes, x: pd.Series, seeds: list[pd.Series], **style: object) -> None:
+def _curve(axes: mpl.axes.Axes, x: pd.Series, seeds: list[pd.Series], **style: Any) -> None:
     values = np.stack(seeds)
     axes.plot(x, values.mean(axis=0), **style)
     if len(seeds) > 1:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from cedice.errors import CediceError
 
@@ -68,6 +69,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def md5(content: bytes) -> str:
+    """DVC's hash of a file's content, in hexadecimal."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def tree_sha256(folder: Path) -> str:
     """One SHA-256 for a folder: of the sorted lines "relative path, SHA-256 of the file"."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -75,10 +81,19 @@ def tree_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def tensors_sha256(tensors: dict[str, torch.Tensor], told: str = "") -> str:
+    """One SHA-256 for CPU tensors, their names, types and shapes, and a text beside them: safetensors have no checksum."""
+    digest = hashlib.sha256(told.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
 def write_arrays(target: Path, **arrays: np.ndarray) -> None:
     """Write named arrays as a compressed .npz through `replacing`; the same arrays give the same bytes."""
     with replacing(target) as new, new.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from cedice import hardware
 _CODE = ("src", "stages", "params.yaml", "dvc.yaml", "requirements.lock")
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Of everything that a trained weight depends on."""
     cuda = {"cuda": torch.version.cuda} if hardware.device().type == "cuda" else {}
     return {"python": platform.python_version(), "torch": torch.__version__, **cuda}

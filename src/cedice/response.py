@@ -4,6 +4,7 @@ An experiment belongs to the first where it changes α alone, to the second wher
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def response(points: dict[str, dict[float, dict[int, Run]]]) -> pd.DataFrame:
                 "pixel_error": "pixel_error_foreground",
                 "last_epochs": "last_epochs",
             }
-            row: dict[str, object] = {"dataset": dataset, "alpha": alpha, "seeds": len(runs)}
+            row: dict[str, Any] = {"dataset": dataset, "alpha": alpha, "seeds": len(runs)}
             for name, column in columns.items():
                 row |= {f"{name}_mean": each[column].mean(), f"{name}_std": each[column].std(ddof=1)}
             rows.append(row | _more(runs, by[0.0]) if alpha else row)

@@ -10,6 +10,7 @@ pixels per class in the 256×256 mask.
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,14 @@ class Slices:
     masks: np.ndarray
     index: pd.DataFrame
 
+    def rows(self, split: str) -> np.ndarray:
+        """The numbers of the slices of one split, in order."""
+        return np.flatnonzero(self.index["split"] == split)
+
     def part(self, split: str) -> "Slices":
-        """The slices of one split, in order."""
-        chosen = (self.index["split"] == split).to_numpy()
-        return Slices(self.images[chosen], self.masks[chosen], self.index[chosen].reset_index(drop=True))
+        """A copy of the slices of one split, in order."""
+        chosen = self.rows(split)
+        return Slices(self.images[chosen], self.masks[chosen], self.index.iloc[chosen].reset_index(drop=True))
 
 
 def build(source: ModuleType, cases: list[Case], split: str) -> Slices:
@@ -76,12 +81,13 @@ def build(source: ModuleType, cases: list[Case], split: str) -> Slices:
         if index["split"].isna().any():
             index["split"] = splits.by_patient(numbers)
         splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
-    return Slices(*(np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (images, masks)), index)
+    arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (images, masks)]
+    return Slices(arrays[0], arrays[1], index)
 
 
-def resize_image(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32 in 0–255 → (256, 256) uint8: bilinear, widened to the area of an output pixel where it shrinks."""
-    resized = Image.fromarray(image.astype(np.float32)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """(H, W) float32 in 0–255 → (size, size) uint8: bilinear, widened to the area of an output pixel where it shrinks."""
+    resized = Image.fromarray(image.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR)
     return np.clip(np.rint(np.asarray(resized)), 0, 255).astype(np.uint8)
 
 
@@ -90,26 +96,28 @@ def resize_mask(mask: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST))
 
 
-def summary(slices: Slices, classes: tuple[str, ...]) -> dict[str, object]:
+def summary(slices: Slices, classes: tuple[str, ...]) -> dict[str, Any]:
     """Counts and class shares of the 256×256 slices, as they go into the report."""
+    # One slice at a time: a comparison of all would take as much memory as their masks.
+    pixels = np.array([np.bincount(mask.ravel(), minlength=len(classes)) for mask in slices.masks])
     return {
         "slices": len(slices.index),
         "volumes": slices.index["volume"].nunique(),
         "patients": slices.index["patient"].nunique(),
-        "train": int((slices.index["split"] == "train").sum()),
-        "val": int((slices.index["split"] == "val").sum()),
-        "slices_without_foreground": int((slices.masks == 0).all(axis=(1, 2)).sum()),
+        "train": len(slices.rows("train")),
+        "val": len(slices.rows("val")),
+        "slices_without_foreground": int((pixels[:, 1:].sum(axis=1) == 0).sum()),
         "classes": {
             name: {
-                "fraction": round(float((slices.masks == label).mean()), 6),
-                "slices_without": int((slices.masks != label).all(axis=(1, 2)).sum()),
+                "fraction": round(float(pixels[:, label].sum() / pixels.sum()), 6),
+                "slices_without": int((pixels[:, label] == 0).sum()),
             }
             for label, name in enumerate(classes)
         },
     }
 
 
-def check_facts(found: dict[str, object], facts: Facts, name: str) -> None:
+def check_facts(found: dict[str, Any], facts: Facts, name: str) -> None:
     """Hold a `summary` of the complete real data against what is known of it; CediceError names what differs."""
     if found["slices"] != facts.slices:
         raise CediceError(f"{name}: {found['slices']} slices, but the complete data set has {facts.slices}")

@@ -5,8 +5,11 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import NoReturn
 
-from cedice import params
+from cedice import params as parameters
+from cedice.datasets import SOURCES
 from cedice.errors import CediceError
 
 
@@ -14,7 +17,7 @@ from cedice.errors import CediceError
 class Job:
     """One stage of one study; what the stage does not take is "", and −1 for the seed."""
 
-    params: params.Params
+    params: parameters.Params
     study: str
     dataset: str
     loss: str
@@ -33,16 +36,31 @@ class Job:
         return f"{self.study} {self.dataset} {self.loss} seed {self.seed}"
 
     @property
-    def settings(self) -> params.Study:
+    def settings(self) -> parameters.Study:
         """The study's part of the parameters."""
         return getattr(self.params, self.study)
 
+    @property
+    def source(self) -> ModuleType:
+        """Where the data set's slices come from."""
+        return SOURCES[self.dataset]
 
-_KNOWN = {"study": params.STUDIES, "dataset": params.DATASETS, "loss": params.ARMS, "figures": ("all", "without-slices")}
+    @property
+    def epochs(self) -> int:
+        """Passes over the data set's training slices."""
+        return getattr(self.settings.epochs, self.dataset)
+
+
+_KNOWN = {
+    "study": parameters.STUDIES,
+    "dataset": parameters.DATASETS,
+    "loss": parameters.ARMS,
+    "figures": ("all", "without-slices"),
+}
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise CediceError(f"{message}; try {self.prog} --help")
 
 
@@ -59,8 +77,8 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
     try:
         given = vars(parser.parse_args())
         seed, experiment = given.pop("seed", None), given.pop("experiment", "")
-        names = {name: params.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
-        job = Job(params.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1, experiment=experiment)
+        names = {name: parameters.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
+        job = Job(parameters.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1, experiment=experiment)
         work(job if seed is None else replace(job, seed=_seed(seed, job)))
     except CediceError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
@@ -72,4 +90,4 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
 
 def _seed(given: str, job: Job) -> int:
     known = tuple(str(seed) for seed in job.settings.seeds)
-    return int(params.check_name("seed", given, known))
+    return int(parameters.check_name("seed", given, known))

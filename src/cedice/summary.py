@@ -14,6 +14,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class Run:
 
     counts: pd.DataFrame
     history: pd.DataFrame
-    record: dict[str, object]
+    record: dict[str, Any]
 
     @classmethod
     def read(cls, dataset: str, counts: Path, history: Path, record: Path) -> "Run":
@@ -45,9 +46,10 @@ class Run:
         return cls(table, pd.read_csv(history), json.loads(record.read_text(encoding="utf-8")))
 
     @classmethod
-    def of(cls, *training: str | int) -> "Run":
-        """Of the training with this study, data set, arm and seed."""
-        return cls.read(training[1], paths.counts(*training), paths.history(*training), paths.run_record(*training))
+    def of(cls, study: str, dataset: str, arm: str, seed: int) -> "Run":
+        """Of one training."""
+        training = study, dataset, arm, seed
+        return cls.read(dataset, paths.counts(*training), paths.history(*training), paths.run_record(*training))
 
 
 Runs = dict[tuple[str, str, int], Run]  # by (data set, arm, seed), complete in all three
@@ -87,7 +89,7 @@ def values(run: Run, name: str) -> dict[str, float]:
     return found
 
 
-def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float]) -> dict[str, object]:
+def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float]) -> dict[str, Any]:
     tails = [run.history.tail(LAST_EPOCHS) for run in runs]
     after, last_epochs = _each(values), _each([tail.mean(numeric_only=True) for tail in tails])
     for convention, metric in itertools.product(CONVENTIONS, METRICS):

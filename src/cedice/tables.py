@@ -61,8 +61,8 @@ def markdown(found: dict[str, dict], runs: Runs, study: str, synthetic: bool, al
     lines += _row("average", "loss", *_HEADS) + _row(*["---"] * (2 + len(_HEADS)))
     for arm, name in (("ce", "CE"), ("ce_dl", "CE + DL")):
         arrows = [("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else "" for _, metric in _COLUMNS]
-        cells = [TABLE_1[dataset][arm][metric] for dataset, metric in _COLUMNS]
-        lines += _row("the paper", name, *(f"{cell:.4f}{arrow}" for cell, arrow in zip(cells, arrows, strict=True)))
+        printed = [TABLE_1[dataset][arm][metric] for dataset, metric in _COLUMNS]
+        lines += _row("the paper", name, *(f"{cell:.4f}{arrow}" for cell, arrow in zip(printed, arrows, strict=True)))
     for convention, title in _CONVENTION_TITLES.items():
         for arm, name in names.items():
             cells = []
@@ -132,8 +132,19 @@ def _differences(found: dict[str, dict], names: dict[str, str]) -> list[str]:
 
 def _provenance(runs: Runs, names: dict[str, str]) -> list[str]:
     lines = ["## Where the numbers are from", ""]
-    heads = "data", "loss", "seed", "validation set", "channels", "norm", "epochs", "of these collapsed", "device", "precision"
-    heads += "torch", "training time", "peak memory", "revision"
+    heads = [
+        "data",
+        "loss",
+        "seed",
+        "validation set",
+        "channels",
+        "norm",
+        "epochs",
+        "of these collapsed",
+        "device",
+        "precision",
+    ]
+    heads += ["torch", "training time", "peak memory", "revision"]
     lines += _row(*heads) + _row(*["---"] * len(heads))
     for dataset, title in DATASET_TITLES.items():
         for arm, name in names.items():

@@ -14,6 +14,7 @@ confirmed. Where fewer than two patients have a measure, it is not measured.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,10 +108,10 @@ def judge(study: Study) -> pd.DataFrame:
 
 
 def _unmeasured(units: int, seeds: int) -> Paired:
-    return Paired(*[math.nan] * 4, units, seeds, 0, math.nan)
+    return Paired(math.nan, math.nan, math.nan, math.nan, units, seeds, 0, math.nan)
 
 
-def _verdict(row: Paired) -> str:
+def _verdict(row: Any) -> str:
     better = STATEMENTS[row.measure][1]
     if math.isnan(row.p):
         return "not measured"
@@ -161,7 +162,7 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
     return "\n".join([*lines, "", _ABOUT])
 
 
-def claims(table: pd.DataFrame, study: str) -> list[dict[str, object]]:
+def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
     """The content of `reports/claims.yaml`: each statement with the paper's value, ours, and the verdict.
 
     ``tolerance`` is how far `ours` and `interval` may move before the file has to be made again.

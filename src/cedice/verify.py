@@ -4,7 +4,7 @@ For every study with results, as far as there is something to compute from:
 1. DVC finds every stage up to date: no line of code, parameter, number or figure was changed after `dvc.lock` was written.
 2. Tables, verdict, claims and figures are made again from counts, distances and histories: the same bytes.
 3. Where slices and weights are there, counts and distances are made again from them: the same bytes (or, on another device
-   than the one they are from, the same counts but for a pixel in `_TURNED`).
+   than the one they are from, the same counts but for a pixel in `_TURNED`), and so are the released models of them.
 All is made in a temporary folder: nothing here is changed.
 """
 
@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from cedice import params, paths
+from cedice import models, params, paths
 from cedice.errors import CediceError
 from cedice.evaluation import COUNTS
 from cedice.params import ARMS, DATASETS, STUDIES
 
-STAGES = ("table", "plot", "where", "audit", "verdict")  # of every study, by their names in dvc.yaml
+STAGES = ("table", "plot", "where", "audit", "verdict", "page")  # of every study, by their names in dvc.yaml
 OF_ONE_STUDY = ("claims", "experiments")  # of the study that speaks for the project
+RELEASED = Path("models/released")
 _TURNED = 1e-3
 _MADE_FROM = ("data", "history", "runs", "counts", "surfaces", "targets", "errors", "experiments")  # folders, not made again
 
@@ -76,7 +78,7 @@ def _made_again(root: Path, copy: Path, study: str) -> Iterator[str]:
         (copy / "data" / study).symlink_to(root / "data" / study)
     else:
         made = [path for path in made if path.name not in ("figure2.png", "figure3.png")]
-    names = [name for name in STAGES if name != "plot"]
+    names = [name for name in STAGES if name not in ("plot", "page")]
     if (copy / paths.experiments(study)).is_dir():
         names.append("experiments")
     claims = copy / "reports/claims.yaml"
@@ -89,12 +91,13 @@ def _made_again(root: Path, copy: Path, study: str) -> Iterator[str]:
         _run(root, copy, str(root / "stages" / f"{name}.py"), "--study", study)
     kind = "all" if images else "without-slices"
     _run(root, copy, str(root / "stages/plot.py"), "--study", study, "--figures", kind)
+    _run(root, copy, str(root / "stages/page.py"), "--study", study)
     if images:
         (copy / "data" / study).unlink()
     for path in made:
-        name = path.relative_to(copy)
-        if not path.is_file() or path.read_bytes() != (root / name).read_bytes():
-            yield f"{name}: made again, it differs"
+        file = path.relative_to(copy)
+        if not path.is_file() or path.read_bytes() != (root / file).read_bytes():
+            yield f"{file}: made again, it differs"
 
 
 def _evaluated_again(root: Path, copy: Path, study: str, seeds: list[int], say: Callable[[str], None]) -> Iterator[str]:
@@ -122,6 +125,24 @@ def _evaluated_again(root: Path, copy: Path, study: str, seeds: list[int], say: 
                     yield f"{path}: made again from the weights, it differs"
     if exact:
         say(f"{study}: {exact} trainings' counts follow from weights and slices, to the last pixel")
+        yield from _released_again(root, copy, study, say)
+
+
+def _released_again(root: Path, copy: Path, study: str, say: Callable[[str], None]) -> Iterator[str]:
+    for file in sorted((root / RELEASED).glob(f"*{models.SUFFIX}")):
+        made_from = models.load(file, torch.device("cpu")).made_from
+        training = [str(made_from[name]) for name in ("study", "dataset", "loss", "seed")]
+        weights = paths.weights(made_from["study"], made_from["dataset"], made_from["loss"], made_from["seed"])
+        if made_from["study"] != study or not (copy / weights).exists():
+            continue
+        again = copy / file.name
+        _run(root, copy, "-m", "cedice.cli", "release", *training, "-o", str(again))
+        for suffix in (models.SUFFIX, ".md"):
+            if file.with_suffix(suffix).read_bytes() != again.with_suffix(suffix).read_bytes():
+                yield f"{RELEASED / file.stem}{suffix}: released again from {' '.join(training)}, it differs"
+                break
+        else:
+            say(f"{RELEASED / file.name} and its card are those of {' '.join(training)}")
 
 
 def _turned(here: Path, again: Path) -> float:

@@ -6,6 +6,7 @@ library keeps several in no fixed order, and the same training must give the sam
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,13 +29,22 @@ def save(file: Path, model: UNet, settings: Settings, inputs: dict[str, str]) ->
         raise CediceError(f"{file}: cannot write the weights ({error}); make room, then give the same command again") from error
 
 
-def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, object]]:
+def rebuild(arguments: dict[str, Any], state: dict[str, torch.Tensor]) -> UNet:
+    """``UNet(**arguments)`` with this state; RuntimeError, TypeError or ValueError where they do not fit."""
+    with torch.device("meta"):  # first without memory: a damaged header may ask for any amount of it
+        UNet(**arguments).load_state_dict(state, assign=True)
+    model = UNet(**arguments)
+    model.load_state_dict(state)
+    return model
+
+
+def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, Any]]:
     """The network on ``device`` in evaluation mode, and its header; CediceError for a missing or damaged file."""
     try:
         with safe_open(file, framework="pt") as stored:
             header = json.loads(stored.metadata()["cedice"])
-        model = UNet(**header["network"])
-        model.load_state_dict(load_file(file))
+        model = rebuild(header["network"], load_file(file))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CediceError(f"{file}: not readable weights of this project ({error}); run the train stage again") from error
-    return model.to(device, memory_format=torch.channels_last).eval(), header
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
+    return model.eval(), header

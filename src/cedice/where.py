@@ -111,7 +111,7 @@ def _compared(means: pd.Series) -> dict[str, float]:
     """Mean and std over the seeds of each arm, and of what the second has more than the first, seed by seed."""
     by_arm = {arm: means.loc[arm] for arm in ARMS}
     columns = by_arm | {"difference": by_arm["ce_dl"] - by_arm["ce"]}
-    values = {}
+    values: dict[str, float] = {}
     for name, column in columns.items():
         values |= {f"{name}_mean": round(column.mean(), 6), f"{name}_std": round(column.std(ddof=1), 6)}
     return values

@@ -15,13 +15,22 @@ import numpy as np
 
 from cedice.datasets import nifti
 from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
-from cedice.errors import CediceError
+from cedice.intensity import Intensity
 
 NAME = "ACDC"
 CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
+INTENSITY = Intensity("percentiles", 0.5, 99.5)
 ARCHIVES = ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database")
 URL = "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download"
 ADVICE = "put the official archive as acdc.zip (or unpacked as ACDC/)"
+CITATION = "Bernard et al., IEEE TMI 37(11):2514–2525, 2018, doi 10.1109/TMI.2018.2837502."
+LICENCE = "For research, non-commercial use."
+SPLIT = "patients whose number is divisible by five"
+LIMITS = (
+    "No clinical use: it was made to compare two loss functions.",
+    "Trained on short-axis cine MRI from one hospital, and on a copy whose intensities were clipped at the 99th percentile.",
+    "Every slice is judged alone: labels may be anatomically impossible, most of all at base and apex.",
+)
 FACTS = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
 
 _MEMBER = re.compile(r"(?:ACDC/)?(database/training/(patient\d{3})/(?:Info\.cfg|\2_frame\d{2}(?:_gt)?\.nii\.gz))")
@@ -38,8 +47,8 @@ def canonical(name: str) -> str | None:
 def verify(root: Path) -> None:
     """Hold every label volume against the manifest: by a hash of shape and voxels, so that it does not matter how an
     archive was packed, or its images re-scaled."""
-    with (files("cedice.datasets") / "acdc-labels.csv").open(newline="") as table:
-        expected = {row["path"]: row["sha256"] for row in csv.DictReader(table)}
+    table = (files("cedice.datasets") / "acdc-labels.csv").read_text(encoding="utf-8")
+    expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
     hold_against(expected, lambda path: label_sha256(root / path), NAME, root)
 
 
@@ -62,13 +71,10 @@ def cases(root: Path) -> list[Case]:
 
 
 def read(case: Case) -> Volume:
-    """See `cedice.datasets`. Intensity: the volume's 0.5 to 99.5 percentile becomes 0–255."""
+    """See `cedice.datasets`."""
     scan = nifti.read(case.image)
     labels = to_labels(nifti.onto(nifti.read(case.mask), scan, case.mask), case.mask, _VALUES)
     voxels, (dx, dy, dz) = scan.voxels, scan.spacing
     check_shapes(voxels, labels, case)
-    low, high = np.percentile(voxels, (0.5, 99.5))
-    if low == high:
-        raise CediceError(f"{case.image}: every voxel between the 0.5 and 99.5 percentile is {low:g}; there is no image in it")
-    image = np.clip((voxels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+    image = INTENSITY.scale(voxels, case.image)
     return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), scan.unit)

@@ -1,13 +1,15 @@
 """Getting a source's files: from CEDICE_ARCHIVES, else the network; only what is needed, checked before it is believed."""
 
+import io
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import IO, Any
 
 import pooch
 from tqdm import tqdm
@@ -22,7 +24,7 @@ TRIES = 2  # more, after a first that fails
 MEMBER_LIMIT = 512 * 2**20  # bytes; the largest real member is under 2 MB
 
 
-def obtain(source: ModuleType, destination: Path) -> dict[str, object]:
+def obtain(source: ModuleType, destination: Path) -> dict[str, Any]:
     """Bring ``source`` to ``destination`` in its canonical layout and say what was obtained (names and hashes, no paths).
 
     Nothing is at ``destination`` until its contents have been verified. Raises CediceError.
@@ -49,7 +51,7 @@ def obtain(source: ModuleType, destination: Path) -> dict[str, object]:
     }
 
 
-def describe(source: ModuleType, root: Path) -> dict[str, object]:
+def describe(source: ModuleType, root: Path) -> dict[str, Any]:
     """Counts, bytes and one hash of what lies under ``root``."""
     paths = [path for path in root.rglob("*") if path.is_file()]
     return {
@@ -95,7 +97,7 @@ def _copy_folder(source: ModuleType, folder: Path, new: Path) -> None:
         inside = path.relative_to(folder).as_posix()
         name = source.canonical(inside) or source.canonical(f"{folder.name}/{inside}")
         if name and path.is_file():
-            _store(lambda path=path: path.open("rb"), path.stat().st_size, new / name, f"{folder.name}/{inside}")
+            _store(partial(io.FileIO, path), path.stat().st_size, new / name, f"{folder.name}/{inside}")
 
 
 def _unpack(source: ModuleType, archive: Path, new: Path) -> None:
@@ -107,7 +109,7 @@ def _unpack(source: ModuleType, archive: Path, new: Path) -> None:
         raise CediceError(f"{archive}: holds no file of {source.NAME}; is it another archive? {source.ADVICE}")
 
 
-def _store(opener: Callable[[], BinaryIO], size: int, target: Path, origin: str) -> None:
+def _store(opener: Callable[[], IO[bytes]], size: int, target: Path, origin: str) -> None:
     if size > MEMBER_LIMIT:
         raise CediceError(f"{origin}: {size} bytes, more than the {MEMBER_LIMIT} that any real file has; refused")
     if target.exists():

@@ -8,27 +8,33 @@ counts as a patient of its own, so statistics over them take more for independen
 
 import csv
 import re
-import struct
-import zlib
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from cedice.datasets import pictures
 from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
 from cedice.errors import CediceError
 from cedice.files import sha256
+from cedice.intensity import Intensity
 
 NAME = "COVID-SemiSeg"
 CLASSES = ("background", "infection")
+INTENSITY = Intensity("window", -1250, 250)
 ARCHIVES = ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset")
 URL = "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip"
 ADVICE = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
+CITATION = "Fan et al., IEEE TMI 39(8):2626–2637, 2020, doi 10.1109/TMI.2020.2996645."
+LICENCE = "For non-commercial purposes only."
+SPLIT = "the official 50 and 48 slices; patients are not known, so some may be on both sides"
+LIMITS = (
+    "No clinical use: it was made to compare two loss functions.",
+    "Trained on 50 slices that all show infection, cropped to the lungs: it has seen no healthy lung and no whole chest.",
+    "Of a CT volume every slice is judged alone.",
+)
 FACTS = Facts(slices=98, slices_without=(0, 0), fractions=(0.84817, 0.15183))
 
-PIXELS_LIMIT = 2**26  # 8192 × 8192
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)  # Pillow's own
 FOLDERS = {"train": "Dataset/TrainingSet/LungInfection-Train/Doctor-label", "val": "Dataset/TestingSet/LungInfection-Test"}
 _MEMBER = re.compile(rf"(?:[^/]+/)?((?:{'|'.join(FOLDERS.values())})/(?:Imgs/\d+\.jpg|GT/\d+\.png))")
 
@@ -41,8 +47,8 @@ def canonical(name: str) -> str | None:
 
 def verify(root: Path) -> None:
     """Hold every image and mask against the manifest, by file hash."""
-    with (files("cedice.datasets") / "covid-semiseg-files.csv").open(newline="") as table:
-        expected = {row["path"]: row["sha256"] for row in csv.DictReader(table)}
+    table = (files("cedice.datasets") / "covid-semiseg-files.csv").read_text(encoding="utf-8")
+    expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
     hold_against(expected, lambda path: sha256(root / path), NAME, root)
 
 
@@ -59,21 +65,14 @@ def cases(root: Path) -> list[Case]:
 
 
 def read(case: Case) -> Volume:
-    """See `cedice.datasets`. Intensity: 8-bit, already windowed by the authors, as it is."""
+    """See `cedice.datasets`. The slices are 8-bit, windowed by the authors."""
     image, mask = _grey(case.image), _grey(case.mask)
     check_shapes(image, mask, case)
-    return Volume(image[None].astype(np.float32), to_labels(mask, case.mask, (0, 255))[None], None, "")
+    return Volume(INTENSITY.scale(image, case.image)[None], to_labels(mask, case.mask, (0, 255))[None], None, "")
 
 
 def _grey(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            image.verify()  # a PNG's checksums, which decoding leaves out
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            if image.mode != "L":
-                raise CediceError(f"{path}: mode {image.mode}, but an 8-bit grey image is needed; convert it")
-            if image.width * image.height > PIXELS_LIMIT:
-                raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
-            return np.asarray(ImageOps.exif_transpose(image))
-    except _DAMAGE as error:
-        raise CediceError(f"{path}: not a readable image ({error}); get it again") from error
+    pixels = pictures.read(path)
+    if pixels.dtype != np.uint8:
+        raise CediceError(f"{path}: 16 bits a pixel, but an 8-bit grey image is needed; convert it")
+    return pixels

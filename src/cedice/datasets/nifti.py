@@ -53,8 +53,8 @@ def read(path: Path) -> Scan:
     if bad.any():
         slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])
         raise CediceError(f"{path}: {bad.sum()} voxels are NaN or infinite, the first in slice {slice_number}; repair the file")
-    spacing = tuple(float(size) for size in image.header.get_zooms()[:3])
-    return Scan(voxels, image.affine, spacing, unit)
+    x, y, z = (float(size) for size in image.header.get_zooms()[:3])
+    return Scan(voxels, image.affine, (x, y, z), unit)
 
 
 def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
@@ -101,4 +101,15 @@ def write(path: Path, voxels: np.ndarray, spacing: tuple[float, float, float]) -
     """Write (x, y, z) voxels as .nii.gz with ``spacing`` in mm; the same input gives the same bytes."""
     image = nibabel.Nifti1Image(voxels, np.diag([*spacing, 1.0]))
     image.header.set_xyzt_units("mm")
+    image.to_filename(path)
+
+
+def write_onto(path: Path, voxels: np.ndarray, like: Path) -> None:
+    """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume, with its affine, orientation, units
+    and the rest of its header; the same input gives the same bytes."""
+    header = nibabel.Nifti1Image.from_filename(like).header
+    image = nibabel.Nifti1Image(voxels, None, header)  # None: what the header says of the place stays as it is
+    image.set_data_dtype(voxels.dtype)
+    image.header.set_slope_inter(1, 0)
+    image.header["cal_min"] = image.header["cal_max"] = 0  # the window in which the scan was to be shown
     image.to_filename(path)

@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from cedice.errors import CediceError
 
@@ -41,7 +42,7 @@ class Member:
 
     name: str
     size: int
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def _zipped(archive: Path, opened: ExitStack) -> list[Member]:
         if info.flag_bits & 1:
             raise CediceError(f"{archive}: {info.filename} is encrypted; get an archive without a password")
         if not info.is_dir():
-            found.append(Member(info.filename, info.file_size, lambda info=info: file.open(info)))
+            found.append(Member(info.filename, info.file_size, partial(file.open, info)))
     return found
 
 
@@ -88,7 +89,7 @@ def _tarred(archive: Path, opened: ExitStack) -> list[Member]:
     for info in file:
         guard.check(info.name, info.size, info.isdir(), info.isreg() or info.isdir())
         if not info.isdir():
-            found.append(Member(info.name, info.size, lambda info=info: file.extractfile(info)))
+            found.append(Member(info.name, info.size, partial(file.extractfile, info)))  # type: ignore[arg-type]  # a plain file: never None
     if len(file.fileobj.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # to the compression's checksum, before which tarfile stops
         raise CediceError(f"{archive}: goes on after its last member; get it again")
     return found
@@ -98,7 +99,8 @@ class _Guard:
     """What may not be in an archive, asked member by member, so that a bomb is refused before the next is looked for."""
 
     def __init__(self, archive: Path):
-        self.archive, self.seen, self.total, self.count = archive, set(), 0, 0
+        self.archive, self.total, self.count = archive, 0, 0
+        self.seen: set[str] = set()
 
     def check(self, name: str, size: int, folder: bool, plain: bool) -> None:
         parts = PurePosixPath(name.replace("\\", "/")).parts

@@ -1,12 +1,12 @@
 """A short-axis cardiac MRI phantom in ACDC's layout: left ventricle, myocardium and right ventricle from base to apex."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cedice.datasets import nifti
-from cedice.datasets.acdc import canonical
 
 SLICES = 5
 _RV, _MYOCARDIUM, _LV = 1, 2, 3
@@ -21,13 +21,13 @@ def write_patient(rng: np.random.Generator, number: int, _patients: int, root: P
         labels = np.stack([_label_slice(heart, position, contraction) for position in heart["positions"]])
         image = np.stack([_scan(rng, scanner, heart, mask) for mask in labels])
         for suffix, voxels in (("", image), ("_gt", labels)):
-            path = root / canonical(f"database/training/{patient}/{patient}_frame{frame:02d}{suffix}.nii.gz")
+            path = root / f"database/training/{patient}/{patient}_frame{frame:02d}{suffix}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             nifti.write(path, np.asfortranarray(voxels.transpose(2, 1, 0)), scanner["spacing"])
     (root / f"database/training/{patient}/Info.cfg").write_text(f"ED: 1\nES: {end_systole}\nGroup: PHANTOM\n")
 
 
-def _anatomy(rng: np.random.Generator) -> dict[str, object]:
+def _anatomy(rng: np.random.Generator) -> dict[str, Any]:
     height, width = (int(size) for size in rng.integers(200, 257, 2))
     rows, columns = np.mgrid[:height, :width].astype(float)
     centre_row, centre_column = height * rng.uniform(0.45, 0.55), width * rng.uniform(0.47, 0.58)
@@ -49,7 +49,7 @@ def _anatomy(rng: np.random.Generator) -> dict[str, object]:
     }
 
 
-def _label_slice(heart: dict[str, object], position: float, contraction: float) -> np.ndarray:
+def _label_slice(heart: dict[str, Any], position: float, contraction: float) -> np.ndarray:
     """(height, width) uint8 labels: the cavity narrows to the apex, the wall closes there, the RV ends before it."""
     labels = np.zeros(heart["radius"].shape, np.uint8)
     if position > 1:
@@ -71,7 +71,7 @@ def _label_slice(heart: dict[str, object], position: float, contraction: float) 
     return labels
 
 
-def _acquisition(rng: np.random.Generator) -> dict[str, object]:
+def _acquisition(rng: np.random.Generator) -> dict[str, Any]:
     in_plane = float(rng.uniform(1.2, 1.8))
     return {
         "spacing": (in_plane, in_plane, float(rng.choice([5.0, 8.0, 10.0]))),
@@ -85,7 +85,7 @@ def _acquisition(rng: np.random.Generator) -> dict[str, object]:
     }
 
 
-def _scan(rng: np.random.Generator, scanner: dict[str, object], heart: dict[str, object], labels: np.ndarray) -> np.ndarray:
+def _scan(rng: np.random.Generator, scanner: dict[str, Any], heart: dict[str, Any], labels: np.ndarray) -> np.ndarray:
     """(height, width) int16: tissues, partial volume at their borders, the coil's bias field, Rician noise."""
     texture = gaussian_filter(rng.normal(0, 1, labels.shape), 9)
     signal = np.where(texture > 0.01, scanner["tissue"], scanner["lung"])

@@ -6,6 +6,7 @@ adding patients leaves the earlier ones as they were.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -19,7 +20,7 @@ _WRITERS: dict[str, Callable[[np.random.Generator, int, int, Path], None]] = {
 }
 
 
-def obtain(dataset: str, patients: int, seed: int, destination: Path) -> dict[str, object]:
+def obtain(dataset: str, patients: int, seed: int, destination: Path) -> dict[str, Any]:
     """Generate ``patients`` of ``dataset`` under ``destination``; the record has the fields of `archives.obtain`."""
     with replacing(destination, folder=True) as new:
         for number in tqdm(range(1, patients + 1), desc=f"phantom {dataset}", unit="patient", disable=None):

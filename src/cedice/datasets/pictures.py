@@ -1,0 +1,34 @@
+"""Single grey images (PNG, JPEG, TIFF), with a line for whatever is wrong with one."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from cedice.errors import CediceError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+PIXELS_LIMIT = 2**26  # 8192 × 8192
+_FORMATS = ("JPEG", "PNG", "TIFF")
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)  # Pillow's own
+
+
+def read(path: Path) -> np.ndarray:
+    """(H, W) uint8 or uint16, turned as its EXIF data say.
+
+    CediceError for a damaged or unreadable file, one in colour or with a palette, and one of more than `PIXELS_LIMIT` pixels.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            image.verify()  # a PNG's checksums, which decoding leaves out
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.mode not in ("L", "I;16", "I;16B"):
+                raise CediceError(f"{path}: mode {image.mode}, but an 8-bit or 16-bit grey image is needed; convert it")
+            if image.width * image.height > PIXELS_LIMIT:
+                raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
+            pixels = np.asarray(ImageOps.exif_transpose(image))
+    except _DAMAGE as error:
+        raise CediceError(f"{path}: not a readable image ({error}); get it again") from error
+    return pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
