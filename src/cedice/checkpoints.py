@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cedice.errors import CediceError
-from cedice.files import replacing, tensors_sha256
+from cedice.files import replacing
+from cedice.tensors import sha256
 
 SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
 _CODE = ("training.py", "unet.py", "batchnorm.py", "losses.py", "metrics.py", "checkpoints.py", "distributed.py")
@@ -47,7 +48,7 @@ def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history
     try:
         with replacing(file) as new:
             told = json.dumps(history)
-            save_file(tensors, new, metadata={"history": told, "sha256": tensors_sha256(tensors, told)})
+            save_file(tensors, new, metadata={"history": told, "sha256": sha256(tensors, told)})
             if file.exists():
                 file.replace(_previous(file))
     except (SafetensorError, OSError) as error:
@@ -69,7 +70,7 @@ def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list
             with safe_open(candidate, framework="pt") as stored:
                 told, digest = (stored.metadata()[entry] for entry in ("history", "sha256"))
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (not a dict)
-            if tensors_sha256(tensors, told) != digest:
+            if sha256(tensors, told) != digest:
                 raise ValueError("its bytes are not those that were written")
             history = json.loads(told)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

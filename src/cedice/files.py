@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cedice.errors import CediceError
 
@@ -79,15 +78,6 @@ def tree_sha256(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = (f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def tensors_sha256(tensors: dict[str, torch.Tensor], told: str = "") -> str:
-    """One SHA-256 for CPU tensors, their names, types and shapes, and a text beside them: safetensors have no checksum."""
-    digest = hashlib.sha256(told.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def write_arrays(target: Path, **arrays: np.ndarray) -> None:

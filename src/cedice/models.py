@@ -20,8 +20,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from cedice.errors import CediceError
-from cedice.files import replacing, tensors_sha256
+from cedice.files import replacing
 from cedice.intensity import Intensity
+from cedice.tensors import sha256
 from cedice.unet import UNet
 from cedice.weights import rebuild
 
@@ -50,7 +51,7 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         "size": model.size,
         "made_from": model.made_from,
     }
-    header["sha256"] = tensors_sha256(state, json.dumps(header, sort_keys=True))
+    header["sha256"] = sha256(state, json.dumps(header, sort_keys=True))
     with replacing(file) as new:
         save_file(state, new, metadata={"cedice": json.dumps(header, sort_keys=True)})
 
@@ -75,7 +76,7 @@ def load(file: Path, device: torch.device) -> Model:
         with safe_open(file, framework="pt") as stored:
             header = json.loads(stored.metadata()["cedice"])
         state = load_file(file)
-        if header.pop("sha256") != tensors_sha256(state, json.dumps(header, sort_keys=True)):
+        if header.pop("sha256") != sha256(state, json.dumps(header, sort_keys=True)):
             raise ValueError("its bytes are not those that were written")
         network = rebuild(header["network"], state)
         classes, size = tuple(header["classes"]), header["size"]
