@@ -42,10 +42,18 @@ def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, env=_ENVIRONMENT, start_new_session=True, **pipes)
 
 
-def kill(process: subprocess.Popen) -> str:
-    """SIGKILL to all of the group; what it had said."""
+def kill(process: subprocess.Popen, folder: Path) -> str:
+    """SIGKILL to all of the group; what it had said. DVC writes its own lock in place: half of one goes, as the README says."""
     os.killpg(process.pid, signal.SIGKILL)
-    return process.communicate()[0]
+    said = process.communicate()[0]
+    lock = folder / ".dvc/tmp/rwlock"
+    try:
+        json.loads(lock.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        lock.unlink()
+    return said
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -76,7 +84,7 @@ def disturb(folder: Path, wanted: int, longest: float, chance: random.Random) ->
             output, _ = process.communicate(timeout=chance.uniform(0.5, longest) if len(hit) < wanted else 600)
             return hit, output
         except subprocess.TimeoutExpired:
-            output = kill(process)
+            output = kill(process, folder)
             running = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
             hit.append(running[-1].partition("@")[0] if running else "before the first stage")
 

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import shutil
 import tarfile
 import threading
@@ -164,7 +165,9 @@ def test_a_damaged_tar_is_one_line(project, monkeypatch, cardiac, stage, damage)
     content[len(content) // 2] ^= 255
     archive.write_bytes(content[: len(content) // 2] if damage == "truncated" else content)
     monkeypatch.setenv("CEDICE_ARCHIVES", str(project / "given"))
-    assert "not a whole, readable zip or tar" in stage("download", "--study", "small", "--dataset", "acdc")
+    # Where the damage falls decides what is found first: the archive holds the times of its files.
+    line = stage("download", "--study", "small", "--dataset", "acdc")
+    assert re.search(r"acdc\.tar\.gz: (not a whole, readable zip or tar|goes on after its last member)", line)
     assert not paths.raw("small", "acdc").exists()
 
 

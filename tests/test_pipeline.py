@@ -91,7 +91,7 @@ def test_killed_and_then_given_twice_at_once_it_ends_in_the_same_bytes(built, tm
         process = start(folder)
         with pytest.raises(subprocess.TimeoutExpired):
             process.communicate(timeout=chance.uniform(3, 9))
-        kill(process)
+        kill(process, folder)
     outputs = [process.communicate()[0] for process in [start(folder), start(folder)]]
     assert "Traceback" not in "".join(outputs)
     repro_again = start(folder)  # what the second was refused, or had lost
