@@ -2,8 +2,8 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 
-.PHONY: demo small paper test lint gate
-demo small: $(READY)
+.PHONY: demo small own paper test lint gate
+demo small own: $(READY)
 	dvc repro table@$@ plot@$@ where@$@ audit@$@ verdict@$@ page@$@ $(if $(filter small,$@),claims)
 	@cat reports/$@/table1.md
 	@echo "Figures:" && ls reports/$@/figures/*.png

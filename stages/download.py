@@ -1,20 +1,21 @@
 """Obtain a data set's files (the archive, or the phantom of the demo) and say what was obtained."""
 
 from cedice import hardware, paths
-from cedice.datasets import SOURCES, archives, phantoms
+from cedice.datasets import archives, phantoms
 from cedice.files import write_json
 from cedice.stage import Job, run
 
 
 def download(job: Job) -> None:
     hardware.require(job.study, job.settings.hardware)  # before a download of gigabytes, not after it
-    source, destination = SOURCES[job.dataset], paths.raw(job.study, job.dataset)
+    source, destination = job.source, paths.raw(job.study, job.dataset)
     if job.settings.source.kind == "phantom":
         obtained = phantoms.obtain(job.dataset, job.settings.source.patients, job.settings.source.seed, destination)
     else:
         obtained = archives.obtain(source, destination)
     write_json(paths.source(job.study, job.dataset), obtained)
-    print(f"{source.NAME}: {obtained['volumes']} volumes, {obtained['bytes'] / 1e6:.1f} MB from {obtained['origin']}")
+    origin = obtained["origin"] if isinstance(obtained["origin"], str) else " and ".join(obtained["origin"])
+    print(f"{source.NAME}: {obtained['volumes']} volumes, {obtained['bytes'] / 1e6:.1f} MB from {origin}")
 
 
 if __name__ == "__main__":

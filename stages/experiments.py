@@ -2,13 +2,11 @@
 
 from cedice import experiments, figures, paths, response, summary
 from cedice.files import replacing, write_text
-from cedice.params import ARMS, DATASETS
 from cedice.stage import Job, run
 
 
 def tell(job: Job) -> None:
-    trainings = [(dataset, arm, seed) for dataset in DATASETS for arm in ARMS for seed in job.settings.seeds]
-    base = {training: summary.Run.of(job.study, *training) for training in trainings}
+    base = {training: summary.Run.of(job.study, *training) for training in job.trainings}
     kept = experiments.load(job.study, job.params)
     points = response.by_alpha(base, job.params.loss.ce_dl.alpha, kept)
     responses, leaked = response.response(points), response.leakage(base, kept, job.study)

@@ -1,7 +1,6 @@
 """Measure a training's predicted label maps: border distances, connected targets, errors by distance; a table of each."""
 
 from cedice import boundaries, paths, slices, targets
-from cedice.datasets import SOURCES
 from cedice.errors import CediceError
 from cedice.files import read_arrays, replacing
 from cedice.stage import Job, run
@@ -14,7 +13,7 @@ def measure(job: Job) -> None:
     if labels.shape != val.masks.shape:
         shapes = f"{labels.shape}, not {val.masks.shape}"
         raise CediceError(f"{source}: predictions of other slices ({shapes}); run the evaluate stage again")
-    classes = len(SOURCES[job.dataset].CLASSES)
+    classes = len(job.source.CLASSES)
     tables = {
         paths.surfaces(*job.arm): boundaries.table(labels, val.masks, val.index, classes),
         paths.targets(*job.arm): targets.table(labels, val.masks, val.index, classes),

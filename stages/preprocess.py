@@ -1,16 +1,15 @@
 """Turn a data set's volumes into 256×256 slices with an index table, and hold real data against what is known of it."""
 
 from cedice import paths, slices
-from cedice.datasets import SOURCES
 from cedice.files import write_json
 from cedice.stage import Job, run
 
 
 def preprocess(job: Job) -> None:
-    source = SOURCES[job.dataset]
+    source = job.source
     made = slices.build(source, source.cases(paths.raw(job.study, job.dataset)), job.settings.split)
     summary = slices.summary(made, source.CLASSES)
-    if job.settings.source.kind == "archive":
+    if source.FACTS and not job.synthetic:
         slices.check_facts(summary, source.FACTS, source.NAME)
     slices.save(made, *paths.slices(job.study, job.dataset))
     write_json(paths.slices_summary(job.study, job.dataset), summary)

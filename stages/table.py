@@ -2,16 +2,13 @@
 
 from cedice import paths, summary, tables
 from cedice.files import replacing, write_json, write_text
-from cedice.params import ARMS, DATASETS
 from cedice.stage import Job, run
 
 
 def table(job: Job) -> None:
-    trainings = [(dataset, arm, seed) for dataset in DATASETS for arm in ARMS for seed in job.settings.seeds]
-    runs = {training: summary.Run.of(job.study, *training) for training in trainings}
+    runs = {training: summary.Run.of(job.study, *training) for training in job.trainings}
     found, folder = summary.metrics(runs), paths.reports(job.study)
-    synthetic = job.settings.source.kind == "phantom"
-    text = tables.markdown(found, runs, job.study, synthetic, job.params.loss.ce_dl.alpha)
+    text = tables.markdown(found, runs, job.study, job.synthetic, job.params.loss.ce_dl.alpha)
     write_json(folder / "metrics.json", found)
     with replacing(folder / "table1.csv") as new:
         tables.csv_rows(found).to_csv(new, index=False, lineterminator="\n")

@@ -117,7 +117,9 @@ VOLUMES: dict[str, Expected] = {
     "constant image": Expected(lambda c: _rewrite(c.image, lambda v: np.full_like(v, 9)), "there is no image in it"),
     "zero-size axis": Expected(lambda c: _rewrite(c.image, lambda v: v[:, :, :0]), "empty volume"),
     "4-D": Expected(lambda c: _rewrite(c.image, lambda v: np.stack([v, v], axis=-1)), "4-D"),
-    "2-D": Expected(lambda c: _rewrite(c.image, lambda v: v[:, :, 0]), "2-D"),
+    "2-D beside a 3-D mask": Expected(lambda c: _rewrite(c.image, lambda v: v[:, :, 0]), "differs from"),
+    "a fourth axis of length 1": Expected(lambda c: _rewrite(c.image, lambda v: v[..., None]), ""),
+    "5-D": Expected(lambda c: _rewrite(c.image, lambda v: np.stack([v[..., None]] * 2, axis=-1)), "5-D"),
     "huge dimensions": Expected(lambda c: _bytes(c.image, _header(42, "<3h", *[32767] * 3), True), "more than the"),
     "more dimensions than bytes": Expected(lambda c: _bytes(c.image, _header(46, "<h", 99), True), "not a readable NIfTI file"),
     "negative dimension": Expected(lambda c: _bytes(c.image, _header(46, "<h", -5), True), "empty volume"),
@@ -144,6 +146,14 @@ def _save(path: Path, change: Callable[[Image.Image], Image.Image], kind: str = 
     changed.save(path, kind or None, **options)
 
 
+def _red(image: Image.Image) -> Image.Image:
+    return Image.merge("RGB", (image, image.point(lambda value: value // 2), image))
+
+
+def _page() -> Image.Image:
+    return Image.new("L", (20, 20))
+
+
 def _exif(case: Case) -> None:
     """Both turned by a quarter and marked so, as a camera does."""
     exif = Image.Exif()
@@ -161,12 +171,16 @@ def _huge_png(case: Case) -> None:
 
 
 PICTURES: dict[str, Expected] = {
-    "RGB image": Expected(lambda c: _save(c.image, lambda i: i.convert("RGB")), "mode RGB"),
-    "RGB mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("RGB")), "mode RGB"),
+    "grey image as RGB": Expected(lambda c: _save(c.image, lambda i: i.convert("RGB"), quality=100), ""),
+    "grey mask as RGB": Expected(lambda c: _save(c.mask, lambda i: i.convert("RGB")), ""),
+    "colour image": Expected(lambda c: _save(c.image, _red), "in colour"),
+    "colour mask": Expected(lambda c: _save(c.mask, _red), "in colour"),
     "CMYK image": Expected(lambda c: _save(c.image, lambda i: i.convert("CMYK")), "mode CMYK"),
-    "palette mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("P")), "mode P"),
-    "16-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("I;16")), "16 bits a pixel"),
-    "1-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("1")), "mode 1"),
+    "palette image": Expected(lambda c: _save(c.image, lambda i: i.convert("P"), "PNG"), "mode P"),
+    "mask with a palette of greys": Expected(lambda c: _save(c.mask, lambda i: i.convert("P")), ""),
+    "16-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("I;16")), ""),
+    "1-bit mask, whose values are 0 and 1": Expected(lambda c: _save(c.mask, lambda i: i.convert("1")), "labels outside"),
+    "two pages": Expected(lambda c: _save(c.image, lambda i: i, "TIFF", save_all=True, append_images=[_page()]), "2 pages"),
     "mask with alpha": Expected(lambda c: _save(c.mask, lambda i: i.convert("LA")), "mode LA"),
     "anti-aliased mask": Expected(
         lambda c: _save(c.mask, lambda i: i.resize((i.width // 2, i.height // 2), 2).resize(i.size, 2)), "labels outside"

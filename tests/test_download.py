@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import hostile
@@ -43,6 +44,10 @@ def accept_any(monkeypatch):
     """Phantoms are not the published data: the verification has its own tests below."""
     monkeypatch.setattr(acdc, "verify", lambda root: None)
     monkeypatch.setattr(covid_semiseg, "verify", lambda root: None)
+
+
+def from_server(monkeypatch, url: str):
+    monkeypatch.setattr(acdc, "PARTS", (replace(acdc.PARTS[0], url=url),))
 
 
 CONTAINERS = ["zip with ACDC/", "zip without", "tar", "tar.gz", "tar.xz", "folder ACDC", "folder of ACDC", "folder database"]
@@ -215,7 +220,7 @@ def test_the_network_is_the_second_choice(project, monkeypatch, server, cardiac,
     accept_any(monkeypatch)
     answers, url = server
     answers += [(500, b"busy"), (200, pack(cardiac, project / "made.zip", "").read_bytes())]
-    monkeypatch.setattr(acdc, "URL", url)
+    from_server(monkeypatch, url)
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # between two tries
     assert stage("download", "--study", "small", "--dataset", "acdc") is None
     record = json.loads(paths.source("small", "acdc").read_text())
@@ -229,7 +234,7 @@ def test_the_network_is_the_second_choice(project, monkeypatch, server, cardiac,
 def test_without_network_the_line_says_which_file_to_put_where(project, monkeypatch, server, stage, status):
     answers, url = server
     answers.append((status, b"no"))
-    monkeypatch.setattr(acdc, "URL", url)
+    from_server(monkeypatch, url)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     line = stage("download", "--study", "small", "--dataset", "acdc")
     assert "put the official archive as acdc.zip" in line
@@ -241,7 +246,7 @@ def test_without_network_the_line_says_which_file_to_put_where(project, monkeypa
 def test_a_download_that_breaks_off_or_stalls_is_one_line_and_not_kept(project, monkeypatch, server, cardiac, stage, status):
     answers, url = server
     answers.append((status, pack(cardiac, project / "made.zip", "").read_bytes()))
-    monkeypatch.setattr(acdc, "URL", url)
+    from_server(monkeypatch, url)
     monkeypatch.setattr(archives, "TIMEOUT", 0.3)
     monkeypatch.setattr(archives, "TRIES", 1)
     line = stage("download", "--study", "small", "--dataset", "acdc")
@@ -252,7 +257,7 @@ def test_a_download_that_breaks_off_or_stalls_is_one_line_and_not_kept(project, 
 def test_another_archive_than_the_published_one_replaces_nothing(project, monkeypatch, server, cardiac, stage):
     answers, url = server
     answers.append((200, pack(cardiac, project / "made.zip", "").read_bytes()))
-    monkeypatch.setattr(acdc, "URL", url)
+    from_server(monkeypatch, url)
     there = paths.raw("small", "acdc") / "kept"
     there.parent.mkdir(parents=True)
     there.write_text("what an earlier run obtained")
@@ -264,7 +269,7 @@ def test_another_archive_than_the_published_one_replaces_nothing(project, monkey
 def test_a_page_instead_of_an_archive_is_not_kept(project, monkeypatch, server, stage):
     answers, url = server
     answers.append((200, b"<!DOCTYPE html><title>Sign in</title>"))
-    monkeypatch.setattr(acdc, "URL", url)
+    from_server(monkeypatch, url)
     assert "not a whole, readable zip" in stage("download", "--study", "small", "--dataset", "acdc")
     assert not list(archives.DOWNLOADS.glob("*.zip"))
 

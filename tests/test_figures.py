@@ -7,6 +7,7 @@ from PIL import Image
 
 from cedice import figures
 from cedice.metrics import CONVENTIONS, METRICS
+from cedice.paper import TABLE_1
 from cedice.slices import Slices
 from cedice.summary import Run
 
@@ -30,7 +31,7 @@ def drawn():
     histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
     yield figures.network(NETWORK)
     yield figures.predictions(validation, labels, "predictions")
-    yield figures.curves(histories, alphas, "acdc", "curves", with_paper=True)
+    yield figures.curves(histories, alphas, "curves", TABLE_1["acdc"])
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
     yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
     means = {f"{arm}_{kind}": [0.5, 0.8] for arm in alphas for kind in ("mean", "std")}
@@ -72,7 +73,7 @@ def test_the_network_figure_shows_measured_shapes():
 def test_the_papers_lines_stand_only_beside_real_data(with_paper):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
     both = {"ce": [history], "ce_dl": [history]}
-    figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "acdc", "t", with_paper)
+    figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "t", TABLE_1["acdc"] if with_paper else None)
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == ([0.9090, 0.9213] if with_paper else [])
 
@@ -80,7 +81,7 @@ def test_the_papers_lines_stand_only_beside_real_data(with_paper):
 def test_a_curve_is_the_mean_of_the_seeds_and_its_band_reaches_to_the_extremes():
     columns = [f"{metric}_{convention}" for metric in METRICS for convention in CONVENTIONS]
     seeds = [pd.DataFrame({"epoch": [1, 2], **{name: [value, 0.5] for name in columns}}) for value in (0.1, 0.2, 0.6)]
-    axes = figures.curves({"ce": seeds, "ce_dl": seeds[:1]}, {"ce": "0", "ce_dl": "1"}, "acdc", "t", False).axes[0]
+    axes = figures.curves({"ce": seeds, "ce_dl": seeds[:1]}, {"ce": "0", "ce_dl": "1"}, "t", None).axes[0]
     assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.5])
     bands = [band.get_paths()[0].get_extents() for band in axes.collections]
     assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.6)] * 2  # of CE alone, in both conventions

@@ -183,7 +183,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_cannot_be_predicted_is_one_line_and_leaves_nothing(tmp_path, model, name):
     volume(tmp_path / "scan.nii", blocks((8, 8, 2))[0], np.eye(4))
-    Image.new("RGB", (20, 20)).save(tmp_path / "scan.png")
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "scan.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.nii.gz").write_bytes(gzip.compress((tmp_path / "scan.nii").read_bytes())[:-20])
     changed = bytearray(model.read_bytes())

@@ -50,7 +50,7 @@ def test_a_clear_difference_is_called_by_its_name(change, expected):
     assert set(table["verdict"]) == {expected}
     assert (table["units"] == 12).all()
     assert (table["unit"] == "patient").all()
-    text = verdict.markdown(table, "small", False, {"acdc": "ACDC"})
+    text = verdict.markdown(table, "small", False)
     assert f"{expected.capitalize()}: that the Dice term raises Dice, raises IoU" in text
     assert text.count(f"**{expected}**") == 5
 
@@ -76,7 +76,7 @@ def test_what_fewer_than_two_patients_have_is_not_measured():
     table = verdict.judge(made).set_index("measure")
     assert (table.loc["small_targets", "verdict"], table.loc["small_targets", "units"]) == ("not measured", 1)
     assert table.loc["dice", "verdict"] == "confirmed"
-    assert "**not measured** | – |" in verdict.markdown(table.reset_index(), "small", False, {"acdc": "ACDC"})
+    assert "**not measured** | – |" in verdict.markdown(table.reset_index(), "small", False)
 
 
 def test_trainings_on_other_slices_are_refused():

@@ -12,9 +12,10 @@ import pandas as pd
 
 from cedice.figures import ARM_COLOURS
 from cedice.metrics import CONVENTIONS
+from cedice.paper import titles
 from cedice.params import ARMS
 from cedice.summary import Runs, seeds
-from cedice.tables import DATASET_TITLES, METRIC_TITLES
+from cedice.tables import METRIC_TITLES
 from cedice.verdict import regions
 
 _ARM_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
@@ -24,7 +25,7 @@ _SEED_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377
 def curves(runs: Runs) -> list[dict]:
     """Dice, IoU and pixel error over the epochs, a chart a data set and metric, means over the seeds."""
     found = []
-    for dataset, title in DATASET_TITLES.items():
+    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         epochs = runs[dataset, ARMS[0], seeds(runs)[0]].history["epoch"].to_list()
         for metric, metric_title in METRIC_TITLES.items():
             lines = _lines(runs, dataset, metric)
@@ -39,7 +40,7 @@ def curves(runs: Runs) -> list[dict]:
 def by_patient(runs: Runs) -> list[dict]:
     """What the Dice term changed in each patient's foreground Dice, a chart a data set, a point a seed."""
     found = []
-    for dataset, title in DATASET_TITLES.items():
+    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         dice = {arm: {seed: regions(runs[dataset, arm, seed].counts)["dice"] for seed in seeds(runs)} for arm in ARMS}
         table = pd.DataFrame(dice["ce_dl"]) - pd.DataFrame(dice["ce"])
         table = table.loc[table.mean(axis=1).sort_values(kind="stable").index]

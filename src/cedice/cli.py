@@ -8,7 +8,8 @@ import pandas as pd
 import shtab
 import torch
 
-from cedice import delivery, export, hardware, models, params, prediction, release, verify
+from cedice import datacheck, delivery, export, hardware, models, params, prediction, release, verify
+from cedice.datasets import registry
 from cedice.errors import CediceError
 from cedice.files import replacing
 
@@ -32,10 +33,10 @@ def parser() -> argparse.ArgumentParser:
     shtab.add_argument_to(whole, help="print the completion for a shell, to be put where it looks for such")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, do, summary: str, description: str, *examples: str) -> argparse.ArgumentParser:
+    def command(name: str, do, summary: str, description: str, *examples: str, among=commands) -> argparse.ArgumentParser:
         shown = "examples:\n" + "\n".join(f"  {example}" for example in examples)
         kind = argparse.RawDescriptionHelpFormatter
-        added = commands.add_parser(name, help=summary, description=description, epilog=shown, formatter_class=kind)
+        added = among.add_parser(name, help=summary, description=description, epilog=shown, formatter_class=kind)
         added.set_defaults(do=do)
         return added
 
@@ -74,6 +75,20 @@ def parser() -> argparse.ArgumentParser:
     )
     exporting.add_argument("model", metavar="MODEL", help="as for predict")
     exporting.add_argument("--onnx", metavar="FILE", type=Path, required=True, help="the file to write")
+
+    data = commands.add_parser("data", help="look at a data set before anything is trained").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    checking = command(
+        "check",
+        _check,
+        "what does a data set hold, and what is wrong with it?",
+        "Read a data set as the pipeline would, say what is there and everything that is wrong, and draw a contact sheet.",
+        "cedice data check my-data",
+        "CEDICE_ARCHIVES=/path/to/archives cedice data check acdc",
+        among=data,
+    )
+    checking.add_argument("name", metavar="NAME", help="one of `datasets` in params.yaml, or of the paper's")
 
     command(
         "verify",
@@ -114,19 +129,39 @@ def _told(scan: prediction.Scan, found: pd.DataFrame) -> str:
 def _release(given: argparse.Namespace) -> None:
     project = params.load()
     params.check_name("study", given.study, params.STUDIES)
-    params.check_name("dataset", given.dataset, params.DATASETS)
+    study = getattr(project, given.study)
+    params.check_name("dataset", given.dataset, tuple(study.passes))
     params.check_name("loss", given.loss, params.ARMS)
-    seeds = getattr(project, given.study).seeds
-    params.check_name("seed", given.seed, tuple(str(seed) for seed in seeds))
+    params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds))
     if given.out.suffix != models.SUFFIX:
         raise CediceError(f"{given.out}: a model file's name ends in {models.SUFFIX}")
-    release.release((given.study, given.dataset, given.loss, int(given.seed)), seeds, given.out)
+    source = registry.find(given.dataset, project.datasets)
+    release.release((given.study, given.dataset, given.loss, int(given.seed)), study.seeds, source, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 
 def _export(given: argparse.Namespace) -> None:
     export.export(models.load(models.find(given.model), torch.device("cpu")), given.onnx)
     print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
+
+
+def _check(given: argparse.Namespace) -> None:
+    project = params.load()
+    params.check_name("dataset", given.name, (*project.datasets, *params.DATASETS))
+    source = registry.find(given.name, project.datasets)
+    found = datacheck.check(source, "patient" if given.name in params.DATASETS else project.own.split)
+    for line in found.lines:
+        print(line)
+    if found.slices:
+        sheet, made = Path("data/check") / f"{given.name}.png", found.slices
+        delivery.save(delivery.preview(source.NAME, made.index["slice"], made.images, made.masks, source.CLASSES), sheet)
+        print(f"contact sheet: {sheet}")
+    for line in found.warnings:
+        print(f"warning: {line}")
+    for line in found.problems:
+        print(f"problem: {' '.join(line.split())}")
+    if found.problems:
+        raise CediceError(f"{given.name}: {len(found.problems)} problems; the pipeline would stop at the first")
 
 
 def _verify(_: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """What a prediction leaves for a person: label maps, probabilities, volumes in ml, and a picture to look at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -39,7 +40,8 @@ def write(scan: Scan, labels: np.ndarray, probabilities: np.ndarray | None, clas
             picture.save(new)
         if probabilities is not None:
             write_arrays(folder / f"{scan.name}_probabilities.npz", probabilities=probabilities[0])
-    save(preview(scan, labels, classes), folder / f"{scan.name}_preview.png")
+    names = [f"slice {number}" for number in range(len(labels))]
+    save(preview(scan.name, names, scan.image, labels, classes), folder / f"{scan.name}_preview.png")
 
 
 def volumes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
@@ -52,12 +54,13 @@ def volumes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> pd.Data
     return pd.DataFrame(rows).astype({"ml": float})
 
 
-def preview(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:
-    """Up to twelve slices, evenly spaced over those with foreground (over all where there is none), labels painted in."""
+def preview(title: str, names: Sequence[str], image: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:
+    """Of slices (N, H, W) and their labels up to twelve, evenly spaced over those with foreground (over all where there is
+    none), labels painted in."""
     there = np.flatnonzero(labels.any(axis=(1, 2)))
     there = there if len(there) else np.arange(len(labels))
     shown = there[np.unique(np.linspace(0, len(there) - 1, min(_SHOWN, len(there))).round().astype(int))]
-    low, high = np.percentile(scan.image[shown], (0.5, 99.5))
+    low, high = np.percentile(image[shown], (0.5, 99.5))
     columns = min(4, len(shown))
     lines = -(-len(shown) // columns)
     with mpl.rc_context({"font.size": 9}):
@@ -65,16 +68,16 @@ def preview(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:
         for axes in figure.subplots(lines, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, number in zip(figure.axes, shown, strict=False):
-            grey = np.clip((scan.image[number].astype(np.float32) - low) / max(high - low, 1e-9), 0, 1)
+            grey = np.clip((image[number].astype(np.float32) - low) / max(high - low, 1e-9), 0, 1)
             painted = np.repeat(grey[..., None], 3, axis=2)
             for label in range(1, len(classes)):
                 inside = labels[number] == label
                 painted[inside] = 0.55 * painted[inside] + 0.45 * np.array(to_rgb(_colour(label)))
             axes.imshow(painted, interpolation="nearest")
-            axes.set_title(f"slice {number}", fontsize=8)
+            axes.set_title(names[number], fontsize=8)
         patches = [Patch(facecolor=_colour(label), label=name) for label, name in enumerate(classes) if label]
         figure.legend(handles=patches, loc="outside lower center", ncols=min(4, len(patches)), frameon=False)
-        figure.suptitle(scan.name)
+        figure.suptitle(title)
     return figure
 
 

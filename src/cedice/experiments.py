@@ -80,8 +80,9 @@ def load(study: str, project: params.Params) -> list[Experiment]:
     parameters differ in nothing but seeds."""
     found = []
     for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
-        ours, theirs = (_flat(each, study) for each in (project, params.load(folder / "params.yaml")))
-        changes = {key: value for key, value in theirs.items() if ours.get(key) != value and key != f"{study}.seeds"}
+        theirs = _flat(params.load_study(folder / "params.yaml", study))
+        ours = _flat(project.model_dump(include={"loss", study}))
+        changes = {key: value for key, value in sorted(theirs.items()) if ours.get(key) != value and key != f"{study}.seeds"}
         if not changes:
             raise CediceError(f"{folder}: its parameters are the project's own; delete it")
         _check(folder)
@@ -105,12 +106,11 @@ def _runs(folder: Path) -> Runs:
     for record in sorted(folder.glob("runs/*/*.json")):
         dataset, (arm, seed) = record.parent.name, record.stem.split("-seed")
         counts, history = (folder / kind / dataset / f"{record.stem}.csv" for kind in ("counts", "history"))
-        runs[dataset, arm, int(seed)] = Run.read(dataset, counts, history, record)
+        runs[dataset, arm, int(seed)] = Run.read(counts, history, record)
     return runs
 
 
-def _flat(value: params.Params, study: str) -> dict[str, Any]:
-    tree = value.model_dump(include={"loss", study})
+def _flat(tree: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def walk(node: object, key: str) -> None:

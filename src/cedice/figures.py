@@ -2,7 +2,8 @@
 
 1: the network, drawn from the very object that is trained. 2 and 3: predictions for five validation slices, α = 0 and
 α = 1. 4 and 5: the metrics over the epochs, α = 0 against α = 1, on COVID-19 and on ACDC. 6: errors by distance to the
-true border. 7: Dice of targets by size. Another shows the response to α.
+true border. 7: Dice of targets by size. Another shows the response to α. In a study of other data sets there are as many of
+4 and 5 as it has data sets, and the numbers after them follow (`cedice.verdict.figures`).
 """
 
 from itertools import pairwise
@@ -20,17 +21,18 @@ from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from cedice.files import replacing
-from cedice.paper import TABLE_1
+from cedice.paper import titles
 from cedice.params import ARMS
 from cedice.response import alpha_title
 from cedice.slices import SIZE, Slices
 from cedice.summary import LAST_EPOCHS, Run
-from cedice.tables import DATASET_TITLES, METRIC_TITLES
+from cedice.tables import METRIC_TITLES
 from cedice.unet import UNet
 
 SAMPLES = 5
 ARM_COLOURS = {"ce": "#4477AA", "ce_dl": "#CC3311"}  # told apart by every kind of colour vision, and in grey
 _OUTCOMES = {"correct": "#228833", "missed": "#EE7733", "too much": "#AA3377"}
+_CLASSES = ("#66CCEE", "#CCBB44", "#EE6677")  # of the truth; after the last it starts anew
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
 
 
@@ -110,9 +112,10 @@ def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], ti
 
     ``labels``: the predicted maps (N, 256, 256) of the slices in ``validation``, by data set.
     """
-    rows = [(dataset, kind) for dataset in DATASET_TITLES for kind in ("slice", "truth", "prediction")]
+    named = titles(validation)
+    rows = [(dataset, kind) for dataset in named for kind in ("slice", "truth", "prediction")]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.4, 9.6), layout="constrained")
+        figure = Figure(figsize=(7.4, 0.6 + 1.5 * len(rows)), layout="constrained")
         grid = figure.subplots(len(rows), SAMPLES)
         for row, (dataset, kind) in zip(grid, rows, strict=True):
             val = validation[dataset]
@@ -124,7 +127,7 @@ def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], ti
                 axes.imshow(_paint(image, truth, found, kind), interpolation="antialiased")
                 if kind == "slice":
                     axes.set_title(val.index["slice"][position], fontsize=6.5)
-            row[0].set_ylabel(f"{DATASET_TITLES[dataset]}\n{kind}", fontsize=8)
+            row[0].set_ylabel(f"{named[dataset]}\n{kind}", fontsize=8)
         handles = [Patch(color=colour, label=name) for name, colour in _OUTCOMES.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, title="prediction against truth")
         figure.suptitle(title, fontsize=10)
@@ -135,24 +138,25 @@ def _paint(image: np.ndarray, truth: np.ndarray, found: np.ndarray, kind: str) -
     """(H, W, 3) float: the slice, with the truth's classes or the prediction's outcomes over it."""
     picture = np.repeat(image[..., None] / 255.0, 3, axis=2)
     if kind == "truth":
-        layers = {colour: truth == label for label, colour in enumerate(("#66CCEE", "#CCBB44", "#EE6677"), start=1)}
+        labels = range(1, int(truth.max()) + 1)
+        layers = {label: (_CLASSES[(label - 1) % len(_CLASSES)], truth == label) for label in labels}
     elif kind == "prediction":
         masks = (found == truth) & (truth > 0), (found != truth) & (truth > 0), (found != truth) & (truth == 0)
-        layers = dict(zip(_OUTCOMES.values(), masks, strict=True))
+        layers = dict(enumerate(zip(_OUTCOMES.values(), masks, strict=True)))
     else:
         layers = {}
-    for colour, chosen in layers.items():
+    for colour, chosen in layers.values():
         picture[chosen] = 0.45 * picture[chosen] + 0.55 * np.array(to_rgb(colour))
     return picture
 
 
 def curves(
-    histories: dict[str, list[pd.DataFrame]], alphas: dict[str, str], dataset: str, title: str, with_paper: bool
+    histories: dict[str, list[pd.DataFrame]], alphas: dict[str, str], title: str, paper: dict[str, dict[str, float]] | None
 ) -> Figure:
     """Figures 4 and 5: Dice, IoU and pixel error of both arms over the epochs, in both headline conventions.
 
     ``histories``: by arm, one a seed. A line is the mean over the seeds; a band reaches from the lowest to the highest.
-    ``with_paper`` adds the paper's Table 1 as dotted lines: for real data only.
+    ``paper`` adds that row of its Table 1 as dotted lines: for real data only.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.6), layout="constrained")
@@ -167,8 +171,8 @@ def curves(
                         continue  # the same number in both conventions
                     seeds = [history[f"{metric}_{convention}"] for history in histories[arm]]
                     _curve(axes, epochs, seeds, color=colour, **style)
-                if with_paper:
-                    axes.axhline(TABLE_1[dataset][arm][metric], color=colour, linewidth=0.9, linestyle=":")
+                if paper:
+                    axes.axhline(paper[arm][metric], color=colour, linewidth=0.9, linestyle=":")
             axes.set(xlabel="epoch", title=name)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if metric == "pixel_error":
@@ -180,7 +184,7 @@ def curves(
             Line2D([], [], color="#444444", label="including background"),
             Line2D([], [], color="#444444", linestyle="--", label="foreground only"),
         ]
-        if with_paper:
+        if paper:
             handles.append(Line2D([], [], color="#444444", linestyle=":", label="the paper's Table 1"))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=10)
@@ -201,13 +205,14 @@ def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str,
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.8), layout="constrained")
-        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+        named = titles(profiles)
+        for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
             for arm in ARMS:
                 tables = profiles[dataset][arm]
                 shares = [table["errors"] / table["pixels"].clip(lower=1) for table in tables]
                 _curve(axes, tables[0]["distance"], shares, color=ARM_COLOURS[arm], linewidth=1.4)
             axes.axvline(0, color="#888888", linewidth=0.8)
-            axes.set(xlabel="distance to the true border, pixels (inside negative)", title=DATASET_TITLES[dataset])
+            axes.set(xlabel="distance to the true border, pixels (inside negative)", title=named[dataset])
             axes.set_ylabel("share of wrong pixels")
             axes.set_ylim(bottom=0)
         handles = [Line2D([], [], color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
@@ -220,7 +225,8 @@ def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
     """Figure 7: Dice of targets by their size, mean and standard deviation over the seeds, from `cedice.where.by_size`."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.8), layout="constrained")
-        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+        named = titles(targets["dataset"])
+        for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
             rows = targets[(targets["dataset"] == dataset) & (targets["measure"] == "dice")]
             places = np.arange(len(rows))
             for side, arm in ((-0.2, "ce"), (0.2, "ce_dl")):
@@ -228,7 +234,7 @@ def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
                 axes.errorbar(places + side, rows[f"{arm}_mean"], rows[f"{arm}_std"], fmt="none", color="#222222", capsize=2)
             bins = rows["pixels"].str.replace(" and more", "+")
             axes.set_xticks(places, [f"{size}\n{n} targets" for size, n in zip(bins, rows["n"], strict=True)])
-            axes.set(xlabel="pixels of the target", ylabel="Dice", title=DATASET_TITLES[dataset], ylim=(0, 1))
+            axes.set(xlabel="pixels of the target", ylabel="Dice", title=named[dataset], ylim=(0, 1))
         handles = [Patch(color=ARM_COLOURS[arm], label=f"α = {alphas[arm]}") for arm in ARMS]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=10)
@@ -241,7 +247,8 @@ def response(points: dict[str, dict[float, dict[int, Run]]], title: str) -> Figu
     kinds = {"after the last epoch": ("#222222", -0.12, "o"), f"mean of the last {LAST_EPOCHS} epochs": ("#009988", 0.12, "s")}
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.8), layout="constrained")
-        for axes, dataset in zip(figure.subplots(1, len(DATASET_TITLES)), DATASET_TITLES, strict=True):
+        named = titles(points)
+        for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
             places = np.arange(len(points[dataset]))
             tails = [
                 [run.history["dice_foreground"].tail(LAST_EPOCHS) for run in runs.values()] for runs in points[dataset].values()
@@ -254,7 +261,7 @@ def response(points: dict[str, dict[float, dict[int, Run]]], title: str) -> Figu
                     x = place + side + 0.06 * (np.arange(len(found)) - (len(found) - 1) / 2)
                     axes.errorbar(x, found, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
             axes.set_xticks(places, [alpha_title(alpha) for alpha in points[dataset]])
-            axes.set(xlabel="α", ylabel="foreground Dice", title=DATASET_TITLES[dataset])
+            axes.set(xlabel="α", ylabel="foreground Dice", title=named[dataset])
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(title, fontsize=10)
     return figure

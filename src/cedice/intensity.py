@@ -11,8 +11,8 @@ from cedice.errors import CediceError
 @dataclass(frozen=True)
 class Intensity:
     """How a volume is scaled. "percentiles": those of its voxels become 0 and 255, as is usual for MR, whose numbers have no
-    unit. "window": ``low`` and ``high`` in Hounsfield units become 0 and 255; what lies in 0–255 already is taken as windowed
-    before (a CT holds air, at −1000), and left as it is."""
+    unit. "window": ``low`` and ``high`` become 0 and 255. Where ``low`` is negative these are Hounsfield units, and a volume
+    that lies in 0–255 is taken as windowed before (a CT holds air, at −1000), and left as it is."""
 
     kind: Literal["percentiles", "window"]
     low: float
@@ -26,6 +26,6 @@ class Intensity:
             if low == high:
                 between = f"between the {self.low:g} and {self.high:g} percentile"
                 raise CediceError(f"{where}: every voxel {between} is {low:g}; there is no image in it")
-        elif voxels.min() >= 0 and voxels.max() <= 255:
+        elif self.low < 0 and voxels.min() >= 0 and voxels.max() <= 255:
             return voxels.astype(np.float32)
         return np.clip((voxels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)

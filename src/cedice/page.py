@@ -26,8 +26,8 @@ Everything here was made by these commands, in a clone of the project at the rev
 
 ```
 {everything}
-dvc repro train-{study}@acdc-ce_dl-0      # one training; the others by data set, loss and seed
-dvc repro evaluate-{study}@acdc-ce_dl-0   # its counts per slice and class, of which every number is made
+dvc repro train-{training}      # one training; the others by data set, loss and seed
+dvc repro evaluate-{training}   # its counts per slice and class, of which every number is made
 dvc repro table@{study}                   # Table 1
 dvc repro audit@{study}                   # the averaging conventions
 dvc repro verdict@{study}                 # the verdict and the differences by patient
@@ -48,7 +48,7 @@ def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
         _section("where", "Where the losses differ", _markdown(folder / "where.md")),
         _section("conventions", "Which average the paper took", _markdown(folder / "conventions.md")),
-        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, synthetic))),
+        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs, synthetic))),
     ]
     drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
     # "</" would end the script element in which the numbers stand.
@@ -71,9 +71,10 @@ _PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unk
 by the mean over the seeds: above zero the Dice term helped.</p>"""
 
 
-def _reproduce(study: str, synthetic: bool) -> str:
+def _reproduce(study: str, runs: Runs, synthetic: bool) -> str:
     everything = "make demo" if synthetic else f"CEDICE_ARCHIVES=/path/to/archives make {study}"
-    return _REPRODUCE.format(everything=everything, study=study)
+    dataset, _, seed = next(iter(runs))
+    return _REPRODUCE.format(everything=everything, study=study, training=f"{study}@{dataset}-ce_dl-{seed}")
 
 
 def _compared(study: str, alpha: float) -> dict[str, str]:

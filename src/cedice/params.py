@@ -1,16 +1,25 @@
 """`params.yaml` as typed, validated objects; a wrong or unknown key is one line that names it."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from cedice.errors import CediceError
 
-DATASETS = ("acdc", "covid19")
+DATASETS = ("acdc", "covid19")  # the paper's
 ARMS = ("ce", "ce_dl")
-STUDIES = ("demo", "small", "paper")
+STUDIES = ("demo", "small", "paper", "own")
+PUBLISHED = (  # by `cedice.datasets.PUBLISHED`, where a test finds them all
+    "acdc-test",
+    "covid-ct-infection",
+    "covid-ct-lung",
+    "covid-ct-both",
+    "medseg-slices",
+    "medseg-volumes",
+)
 
 
 class _Strict(BaseModel):
@@ -31,11 +40,94 @@ class Archive(_Strict):
     kind: Literal["archive"]
 
 
-class Epochs(_Strict):
-    """Passes over the training slices, per data set."""
+class Described(_Strict):
+    """The data sets that `datasets` describes."""
 
-    acdc: Annotated[int, Field(ge=1, le=10_000)]
-    covid19: Annotated[int, Field(ge=1, le=10_000)]
+    kind: Literal["described"]
+
+
+Value = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+_FIELDS = re.compile(r"\{([a-z]+)\}")
+
+
+class Rule(_Strict):
+    """Which intensities become 0 and 255: percentiles of a volume, or a window (`cedice.intensity`)."""
+
+    kind: Literal["percentiles", "window"]
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Rule":
+        if self.low >= self.high:
+            raise ValueError("low must lie below high")
+        if self.kind == "percentiles" and not 0 <= self.low < self.high <= 100:
+            raise ValueError("percentiles lie between 0 and 100")
+        return self
+
+
+class Files(_Strict):
+    """A data set of one's own: ``path`` of its folder or archive; which paths in it are ``images`` and ``masks``
+    (`cedice.datasets.own`); the ``classes``, each with the value or values that it has in a mask."""
+
+    kind: Literal["files"]
+    path: Annotated[str, Field(min_length=1)]
+    images: str
+    masks: str
+    classes: Annotated[dict[str, Value | list[Value]], Field(min_length=2, max_length=64)]
+    intensity: Rule
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _has_fields(cls, pattern: str) -> str:
+        if not _FIELDS.findall(pattern):
+            raise ValueError("needs a field in braces that pairs image and mask, as in images/{name}.png")
+        if re.search("[{}]", _FIELDS.sub("", pattern)):
+            raise ValueError("a field is one word of small letters in braces, as in {patient}")
+        if pattern.startswith("/") or "\\" in pattern:
+            raise ValueError("must be a path below the data set's folder, with / between folders")
+        return pattern
+
+    @field_validator("classes")
+    @classmethod
+    def _each_value_once(cls, classes: dict[str, int | list[int]]) -> dict[str, int | list[int]]:
+        values = [value for group in classes.values() for value in (group if isinstance(group, list) else [group])]
+        if len(set(values)) < len(values):
+            raise ValueError("a value stands there twice")
+        if [] in classes.values():
+            raise ValueError("a class has no value")
+        if "background" not in classes:
+            raise ValueError("one of the classes must be background")
+        return classes
+
+    @model_validator(mode="after")
+    def _same_fields(self) -> "Files":
+        if set(_FIELDS.findall(self.images)) != set(_FIELDS.findall(self.masks)):
+            raise ValueError("images and masks must have the same fields, by which they are paired")
+        return self
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """The values of each class: the background first, the others by their lowest value, in whatever order they stand."""
+        groups = {name: tuple(group) if isinstance(group, list) else (group,) for name, group in self.classes.items()}
+        return dict(sorted(groups.items(), key=lambda each: (each[0] != "background", min(each[1]))))
+
+
+class Published(_Strict):
+    """One of `PUBLISHED`, under its own name."""
+
+    kind: Literal["published"]
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
+Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
+
+
+class Epochs(_Strict):
+    """Of the paper's data sets."""
+
+    acdc: Passes
+    covid19: Passes
 
 
 class Train(_Strict):
@@ -56,14 +148,12 @@ class Train(_Strict):
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
 
 
-class Study(_Strict):
-    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its data, its split
-    ("patient", or "slice" to measure leakage) and its training, once for each of ``seeds``."""
+class _Study(_Strict):
+    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", or
+    "slice" to measure leakage) and its training, once for each of ``seeds``."""
 
     hardware: Literal["any", "gpu"]
-    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "slice"]
-    epochs: Epochs
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)]
     train: Train
 
@@ -73,6 +163,34 @@ class Study(_Strict):
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed stands there twice")
         return seeds
+
+
+class PapersStudy(_Study):
+    """Of the paper's two data sets."""
+
+    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
+    epochs: Epochs
+
+    @property
+    def passes(self) -> dict[str, int]:
+        """The data sets and their epochs."""
+        return self.epochs.model_dump()
+
+
+class OwnStudy(_Study):
+    """Of those of the described data sets that ``datasets`` names, in this order."""
+
+    source: Described
+    datasets: list[Name]
+    epochs: dict[Name, Passes]
+
+    @property
+    def passes(self) -> dict[str, int]:
+        """The data sets and their epochs."""
+        return {name: self.epochs[name] for name in self.datasets}
+
+
+Study = PapersStudy | OwnStudy
 
 
 class Arm(_Strict):
@@ -97,14 +215,52 @@ class Loss(_Strict):
 class Params(_Strict):
     """The whole file."""
 
+    studies: Annotated[list[Literal["demo", "small", "paper", "own"]], Field(min_length=1)]
     loss: Loss
-    demo: Study
-    small: Study
-    paper: Study
+    demo: PapersStudy
+    small: PapersStudy
+    paper: PapersStudy
+    datasets: dict[Name, Annotated[Files | Published, Field(discriminator="kind")]]
+    own: OwnStudy
+
+    @model_validator(mode="after")
+    def _own_data(self) -> "Params":
+        for name, given in self.datasets.items():
+            if name in DATASETS:
+                raise ValueError(f"datasets.{name} has the name of one of the paper's data sets; choose another")
+            if isinstance(given, Published) and name not in PUBLISHED:
+                raise ValueError(f"datasets.{name} is not one of the published ones that are known: {', '.join(PUBLISHED)}")
+        for name in self.own.datasets:
+            if name not in self.datasets:
+                raise ValueError(f"own.datasets names {name}, which datasets does not describe")
+            if name not in self.own.epochs:
+                raise ValueError(f"own.epochs.{name} is missing: for how many epochs is it to be trained?")
+        if len(set(self.own.datasets)) < len(self.own.datasets):
+            raise ValueError("own.datasets names one twice")
+        if "own" in self.studies and not self.own.datasets:
+            raise ValueError("studies has own, but own.datasets names no data set")
+        return self
+
+
+_TAGS = ("phantom", "archive", "files", "published")  # of unions, which pydantic puts into a location
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate ``path``; raises CediceError naming the file and the first wrong key."""
+    return _validated(path, Params)
+
+
+def load_study(path: Path, study: str) -> dict[str, Any]:
+    """The losses and one study of the file, which may be of an earlier time and lack whatever else there is today; errors as
+    `load`'s."""
+    fields: dict[str, Any] = {"loss": (Loss, ...), study: (OwnStudy if study == "own" else PapersStudy, ...)}
+    return _validated(path, create_model("Part", __config__=ConfigDict(extra="ignore"), **fields)).model_dump()
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _validated(path: Path, model: type[_Model]) -> _Model:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -112,11 +268,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CediceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     try:
-        return Params.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        # A discriminated union puts its tag into the location; a key of the file is what the user can act on.
-        key = ".".join(str(part) for part in problem["loc"] if part not in ("phantom", "archive")) or "the whole file"
+        # A key of the file is what the user can act on.
+        key = ".".join(str(part) for part in problem["loc"] if part not in _TAGS) or "the whole file"
         found = "" if problem["type"] == "missing" else f", found {problem['input']!r:.60}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise CediceError(f"{path}: {key}: {problem['msg']}{found}{more}") from error
@@ -125,5 +281,5 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def check_name(kind: str, name: str, known: tuple[str, ...]) -> str:
     """``name`` if it is one of ``known``; otherwise a CediceError that lists them."""
     if name not in known:
-        raise CediceError(f"unknown {kind} {name!r}: use one of {', '.join(known)}")
+        raise CediceError(f"unknown {kind} {name!r}: use one of {', '.join(known) or 'those that you add to params.yaml'}")
     return name

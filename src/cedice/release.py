@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from cedice import evaluation, models, paths, slices, weights
-from cedice.datasets import SOURCES
+from cedice.datasets.source import Source
 from cedice.errors import CediceError
 from cedice.files import md5, write_text
 from cedice.metrics import CONVENTIONS, METRICS
@@ -15,17 +15,17 @@ from cedice.tables import METRIC_TITLES
 from cedice.training import Tensors
 
 
-def release(training: tuple[str, str, str, int], seeds: list[int], target: Path) -> None:
+def release(training: tuple[str, str, str, int], seeds: list[int], source: Source, target: Path) -> None:
     """Write the model file ``target`` and its card beside it (.md) from a finished training (study, data set, arm, seed).
 
     The card's first column is measured with the file itself, half precision and all, on the validation slices. ``seeds``: those
-    of the study. CediceError where weights, slices or reports are missing.
+    of the study; ``source``: the data set's. CediceError where weights, slices or reports are missing.
     """
     study, dataset, arm, _ = training
     for path in (paths.weights(*training), *paths.slices(study, dataset)):
         if not path.is_file():
             raise CediceError(f"{path} is not here; run the study first (dvc repro table@{study})")
-    file, source = paths.weights(*training), SOURCES[dataset]
+    file = paths.weights(*training)
     network, header = weights.load(file, torch.device("cpu"))
     made_from = {
         "study": study,
@@ -48,11 +48,12 @@ def release(training: tuple[str, str, str, int], seeds: list[int], target: Path)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trained = {seed: values(Run.of(study, dataset, arm, seed), f"{study} {dataset} {arm} seed {seed}") for seed in seeds}
     record = Run.of(*training).record
-    write_text(target.with_suffix(".md"), _card(model, header, record, released_values, trained, len(val)))
+    write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val)))
 
 
 def _card(
     model: models.Model,
+    source: Source,
     header: dict,
     record: dict,
     released: dict[str, float],
@@ -60,7 +61,6 @@ def _card(
     count: int,
 ) -> str:
     origin = model.made_from
-    source = SOURCES[origin["dataset"]]
     others = torch.tensor([list(each.values()) for each in trained.values()], dtype=torch.float64)
     mean = dict(zip(released, others.mean(dim=0).tolist(), strict=True))
     spread = dict(zip(released, others.std(dim=0).tolist(), strict=True)) if len(trained) > 1 else None

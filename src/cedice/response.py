@@ -13,11 +13,11 @@ from cedice.conventions import same_slices
 from cedice.errors import CediceError
 from cedice.experiments import Experiment
 from cedice.metrics import METRICS
-from cedice.paper import TABLE_1
+from cedice.paper import TABLE_1, titles
 from cedice.params import ARMS
 from cedice.statistics import paired
 from cedice.summary import LAST_EPOCHS, Run, Runs, values
-from cedice.tables import DATASET_TITLES, METRIC_TITLES
+from cedice.tables import METRIC_TITLES
 from cedice.verdict import regions
 
 ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study
@@ -138,7 +138,7 @@ def markdown(responses: pd.DataFrame, leaked: pd.DataFrame, experiments: list[Ex
     for row in responses.to_dict("records"):
         cells = [_spread(row, name) for name in ("dice", "foreground", "last_epochs", "pixel_error")]
         more = ["–", "–"] if math.isnan(row["more"]) else [f"{row['more']:+.4f}", f"{row['low']:+.4f} … {row['high']:+.4f}"]
-        lines += _row(DATASET_TITLES[row["dataset"]], alpha_title(row["alpha"]), str(row["seeds"]), *cells, *more)
+        lines += _row(_title(row["dataset"]), alpha_title(row["alpha"]), str(row["seeds"]), *cells, *more)
     if len(leaked):
         lines += ["", _ABOUT_LEAKAGE]
         lines += _row(
@@ -146,7 +146,7 @@ def markdown(responses: pd.DataFrame, leaked: pd.DataFrame, experiments: list[Ex
         )
         lines += _row(*["---"] * 10)
         for row in leaked.to_dict("records"):
-            names = DATASET_TITLES[row["dataset"]], _ARM_TITLES[row["loss"]], METRIC_TITLES[row["metric"]], str(row["seeds"])
+            names = _title(row["dataset"]), _ARM_TITLES[row["loss"]], METRIC_TITLES[row["metric"]], str(row["seeds"])
             cells = [f"{row[name]:.4f}" for name in ("by_patient", "by_slice")] + [f"{row['gained']:+.4f}"]
             cells.append("–" if math.isnan(row["spread"]) else f"{row['spread']:.4f}")
             share = "–" if math.isnan(row["share"]) else f"{row['share']:.0%}"
@@ -159,9 +159,13 @@ def markdown(responses: pd.DataFrame, leaked: pd.DataFrame, experiments: list[Ex
         for one in others:
             changes = ", ".join(f"`{key}: {value}`" for key, value in one.changes.items())
             for (dataset, arm, seed), run in one.runs.items():
-                keys = one.name, changes, DATASET_TITLES[dataset], _ARM_TITLES[arm], str(seed)
+                keys = one.name, changes, _title(dataset), _ARM_TITLES[arm], str(seed)
                 lines += _row(*keys, *_trained(run, f"{one.name} {dataset} {arm} seed {seed}"))
     return "\n".join(lines) + "\n"
+
+
+def _title(dataset: str) -> str:
+    return titles([dataset])[dataset]
 
 
 _ARM_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}

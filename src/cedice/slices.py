@@ -9,7 +9,6 @@ pixels per class in the 256×256 mask.
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from cedice import splits
-from cedice.datasets.cases import Case, Facts
+from cedice.datasets.cases import Case, Facts, Volume
+from cedice.datasets.source import Source
 from cedice.errors import CediceError
 from cedice.files import read_arrays, replacing, write_arrays
 
@@ -43,20 +43,33 @@ class Slices:
         return Slices(self.images[chosen], self.masks[chosen], self.index.iloc[chosen].reset_index(drop=True))
 
 
-def build(source: ModuleType, cases: list[Case], split: str) -> Slices:
+def build(source: Source, cases: list[Case], split: str) -> Slices:
     """Read every case and resize its slices; ``split`` is "patient" (or the source's official one) or "slice".
 
     Raises CediceError for whatever is wrong with a file.
     """
-    images, masks, rows = bytearray(), bytearray(), []  # grown slice by slice: a list to be stacked would take twice the memory
+    growing = Growing(len(source.CLASSES))
     for case in tqdm(cases, desc=f"slices {source.NAME}", unit="volume", disable=None):
-        volume = source.read(case)
+        growing.add(case, source.read(case))
+    return growing.split(split)
+
+
+class Growing:
+    """Slices as they come, volume by volume; grown in place, for a list to be stacked would take twice the memory."""
+
+    def __init__(self, classes: int):
+        self._classes = classes
+        self._images, self._masks = bytearray(), bytearray()
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, case: Case, volume: Volume) -> None:
+        """Resize a volume's slices and take them in."""
         spacing = volume.spacing or (None, None, None)
         for number, (image, mask) in enumerate(zip(volume.image, volume.mask, strict=True)):
             label_map = resize_mask(mask)
-            images += resize_image(image).tobytes()
-            masks += label_map.tobytes()
-            rows.append(
+            self._images += resize_image(image).tobytes()
+            self._masks += label_map.tobytes()
+            self._rows.append(
                 {
                     "slice": f"{case.volume}_z{number:02d}" if len(volume.image) > 1 else case.volume,
                     "volume": case.volume,
@@ -70,19 +83,24 @@ def build(source: ModuleType, cases: list[Case], split: str) -> Slices:
                     "spacing_rows": spacing[1],
                     "spacing_columns": spacing[2],
                     "spacing_unit": volume.unit,
-                    **{f"pixels_{label}": int((label_map == label).sum()) for label in range(1, len(source.CLASSES))},
+                    **{f"pixels_{label}": int((label_map == label).sum()) for label in range(1, self._classes)},
                 }
             )
-    index = pd.DataFrame(rows)
-    numbers = index.pop("patient_number").to_list()
-    if split == "slice":
-        index["split"] = splits.by_slice(len(index))
-    else:
-        if index["split"].isna().any():
+
+    def split(self, split: str) -> Slices:
+        """All of them, split as `build` says; CediceError where that leaks, or leaves one half empty."""
+        index = pd.DataFrame(self._rows)
+        numbers = index.pop("patient_number").to_list()
+        if split == "slice":
+            index["split"] = splits.by_slice(len(index))
+        elif index["split"].isna().any():
             index["split"] = splits.by_patient(numbers)
-        splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
-    arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (images, masks)]
-    return Slices(arrays[0], arrays[1], index)
+        else:
+            splits.complete(index["split"].to_list())
+        if split == "patient":
+            splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
+        arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (self._images, self._masks)]
+        return Slices(arrays[0], arrays[1], index)
 
 
 def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:

@@ -9,13 +9,13 @@ VALIDATION_STEP = 5  # one in five: 20 of ACDC's 100 patients, four of each diag
 
 def by_patient(numbers: Sequence[int]) -> list[str]:
     """ "val" for each slice whose patient number is a multiple of five, else "train"; one entry a slice, in order."""
-    return _checked(["train" if number % VALIDATION_STEP else "val" for number in numbers])
+    return complete(["train" if number % VALIDATION_STEP else "val" for number in numbers])
 
 
 def by_slice(count: int) -> list[str]:
     """ "val" for every fifth of ``count`` slices, so that neighbours in one volume fall on both sides: the leaky split
     that many papers use, here only to measure what it gains."""
-    return _checked(["val" if position % VALIDATION_STEP == VALIDATION_STEP - 1 else "train" for position in range(count)])
+    return complete(["val" if position % VALIDATION_STEP == VALIDATION_STEP - 1 else "train" for position in range(count)])
 
 
 def assert_disjoint(patients: Sequence[str], splits: Sequence[str]) -> None:
@@ -26,7 +26,8 @@ def assert_disjoint(patients: Sequence[str], splits: Sequence[str]) -> None:
             raise CediceError(f"split: patient {patient} is in both halves; the source's split leaks")
 
 
-def _checked(splits: list[str]) -> list[str]:
+def complete(splits: list[str]) -> list[str]:
+    """``splits``; CediceError unless some train and some validate."""
     missing = {"train", "val"} - set(splits)
     if missing:
         raise CediceError(

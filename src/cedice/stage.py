@@ -1,15 +1,16 @@
 """What every stage script does around its work: arguments, parameters, and one line for an error."""
 
 import argparse
+import itertools
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import NoReturn
 
 from cedice import params as parameters
-from cedice.datasets import SOURCES
+from cedice.datasets import registry
+from cedice.datasets.source import Source
 from cedice.errors import CediceError
 
 
@@ -41,19 +42,37 @@ class Job:
         return getattr(self.params, self.study)
 
     @property
-    def source(self) -> ModuleType:
-        """Where the data set's slices come from."""
-        return SOURCES[self.dataset]
+    def datasets(self) -> tuple[str, ...]:
+        """The study's data sets."""
+        return tuple(self.settings.passes)
+
+    @property
+    def trainings(self) -> list[tuple[str, str, int]]:
+        """(data set, arm, seed) of all the study's trainings."""
+        return list(itertools.product(self.datasets, parameters.ARMS, self.settings.seeds))
+
+    def source_of(self, dataset: str) -> Source:
+        """Where a data set's slices come from."""
+        return registry.find(dataset, self.params.datasets)
+
+    @property
+    def source(self) -> Source:
+        """The same, of the stage's own."""
+        return self.source_of(self.dataset)
 
     @property
     def epochs(self) -> int:
         """Passes over the data set's training slices."""
-        return getattr(self.settings.epochs, self.dataset)
+        return self.settings.passes[self.dataset]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the study's data is generated."""
+        return self.settings.source.kind == "phantom"
 
 
-_KNOWN = {
+_KNOWN: dict[str, tuple[str, ...]] = {
     "study": parameters.STUDIES,
-    "dataset": parameters.DATASETS,
     "loss": parameters.ARMS,
     "figures": ("all", "without-slices"),
 }
@@ -77,17 +96,18 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
     try:
         given = vars(parser.parse_args())
         seed, experiment = given.pop("seed", None), given.pop("experiment", "")
+        dataset = given.pop("dataset", None)
         names = {name: parameters.check_name(name, value, _KNOWN[name]) for name, value in given.items()}
-        job = Job(parameters.load(), **{**dict.fromkeys(_KNOWN, ""), **names}, seed=-1, experiment=experiment)
-        work(job if seed is None else replace(job, seed=_seed(seed, job)))
+        blank = {**dict.fromkeys(_KNOWN, ""), "dataset": "", "seed": -1, "experiment": experiment}
+        job = Job(parameters.load(), **{**blank, **names})
+        if dataset is not None:
+            job = replace(job, dataset=parameters.check_name("dataset", dataset, job.datasets))
+        if seed is not None:
+            job = replace(job, seed=int(parameters.check_name("seed", seed, tuple(map(str, job.settings.seeds)))))
+        work(job)
     except CediceError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
     except OSError as error:
         sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; the same command goes on from the last checkpoint")
-
-
-def _seed(given: str, job: Job) -> int:
-    known = tuple(str(seed) for seed in job.settings.seeds)
-    return int(parameters.check_name("seed", given, known))

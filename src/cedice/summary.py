@@ -4,9 +4,9 @@ For each data set and arm (`acdc.ce_dl.…`): `dice`, `iou`, `pixel_error` after
 (the mean over classes including the background); the same three under `foreground`; `std`, their standard deviations over
 the seeds, per convention; `seeds`, how many; `collapsed`, in how many of them the network ends by predicting background
 only; `last_epochs`, the mean over the last 10 epochs: `mean` and `std` over the seeds, `epoch_std` from epoch to epoch
-within a training (root mean square over the seeds); `paper` as printed and `minus_paper`, ours less it. For each data
-set, `ce_dl_minus_ce` holds what the Dice term changed, seed by seed: mean, std, n per convention. A value that does not
-exist is null; so is the standard deviation of one seed.
+within a training (root mean square over the seeds); `paper` as printed and `minus_paper`, ours less it, where the paper has
+the data set. For each data set, `ce_dl_minus_ce` holds what the Dice term changed, seed by seed: mean, std, n per convention. A
+value that does not exist is null; so is the standard deviation of one seed.
 """
 
 import itertools
@@ -20,12 +20,11 @@ import numpy as np
 import pandas as pd
 
 from cedice import paths
-from cedice.datasets import SOURCES
 from cedice.errors import CediceError
 from cedice.evaluation import load_counts, pooled_headline
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.paper import TABLE_1
-from cedice.params import ARMS, DATASETS
+from cedice.params import ARMS
 
 LAST_EPOCHS = 10
 _AGREEMENT = 2e-3  # evaluation on another device turns a few pixels in a thousand, another training many more
@@ -40,16 +39,16 @@ class Run:
     record: dict[str, Any]
 
     @classmethod
-    def read(cls, dataset: str, counts: Path, history: Path, record: Path) -> "Run":
+    def read(cls, counts: Path, history: Path, record: Path) -> "Run":
         """From its three files; CediceError for damaged counts."""
-        table = load_counts(counts, len(SOURCES[dataset].CLASSES))
-        return cls(table, pd.read_csv(history), json.loads(record.read_text(encoding="utf-8")))
+        described = json.loads(record.read_text(encoding="utf-8"))
+        return cls(load_counts(counts, described["settings"]["classes"]), pd.read_csv(history), described)
 
     @classmethod
     def of(cls, study: str, dataset: str, arm: str, seed: int) -> "Run":
         """Of one training."""
         training = study, dataset, arm, seed
-        return cls.read(dataset, paths.counts(*training), paths.history(*training), paths.run_record(*training))
+        return cls.read(paths.counts(*training), paths.history(*training), paths.run_record(*training))
 
 
 Runs = dict[tuple[str, str, int], Run]  # by (data set, arm, seed), complete in all three
@@ -63,11 +62,12 @@ def seeds(runs: Runs) -> list[int]:
 def metrics(runs: Runs) -> dict[str, dict]:
     """The content of `metrics.json`; CediceError where a history and its counts are of different trainings."""
     found = {}
-    for dataset in DATASETS:
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in runs):
+        paper = TABLE_1.get(dataset, {})
         each = {arm: [values(runs[dataset, arm, seed], f"{dataset} {arm} seed {seed}") for seed in seeds(runs)] for arm in ARMS}
         pairs = zip(each["ce_dl"], each["ce"], strict=True)
         found[dataset] = {
-            **{arm: _arm([runs[dataset, arm, seed] for seed in seeds(runs)], each[arm], TABLE_1[dataset][arm]) for arm in ARMS},
+            **{arm: _arm([runs[dataset, arm, seed] for seed in seeds(runs)], each[arm], paper.get(arm)) for arm in ARMS},
             "ce_dl_minus_ce": _each([{key: with_dice[key] - plain[key] for key in plain} for with_dice, plain in pairs]),
         }
     return found
@@ -89,7 +89,7 @@ def values(run: Run, name: str) -> dict[str, float]:
     return found
 
 
-def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float]) -> dict[str, Any]:
+def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float] | None) -> dict[str, Any]:
     tails = [run.history.tail(LAST_EPOCHS) for run in runs]
     after, last_epochs = _each(values), _each([tail.mean(numeric_only=True) for tail in tails])
     for convention, metric in itertools.product(CONVENTIONS, METRICS):
@@ -97,7 +97,8 @@ def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float
         last_epochs[convention][metric]["epoch_std"] = _number(np.sqrt(np.mean(variances)))
     means = {convention: {metric: after[convention][metric]["mean"] for metric in METRICS} for convention in CONVENTIONS}
     less = {
-        metric: None if value is None else _number(value - paper[metric]) for metric, value in means["with_background"].items()
+        metric: None if value is None or paper is None else _number(value - paper[metric])
+        for metric, value in means["with_background"].items()
     }
     return {
         **means["with_background"],
@@ -106,7 +107,7 @@ def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float
         "seeds": len(runs),
         "collapsed": sum(int(run.history["collapsed"].iloc[-1]) for run in runs),
         "last_epochs": last_epochs,
-        "paper": paper,
+        "paper": paper or dict.fromkeys(METRICS),
         "minus_paper": less,
     }
 

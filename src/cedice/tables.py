@@ -3,18 +3,15 @@
 import pandas as pd
 
 from cedice.metrics import CONVENTIONS, METRICS
-from cedice.paper import TABLE_1
+from cedice.paper import TABLE_1, titles
 from cedice.params import ARMS
 from cedice.summary import LAST_EPOCHS, Run, Runs, seeds
 
-DATASET_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU", "pixel_error": "Pixel error"}
 _CONVENTION_TITLES = {
     "with_background": "ours, including background",
     "foreground": "ours, foreground only",
 }
-_COLUMNS = [(dataset, metric) for dataset in DATASET_TITLES for metric in METRICS]
-_HEADS = [f"{DATASET_TITLES[dataset]} {METRIC_TITLES[metric]}" for dataset, metric in _COLUMNS]
 
 
 def csv_rows(found: dict[str, dict]) -> pd.DataFrame:
@@ -23,7 +20,7 @@ def csv_rows(found: dict[str, dict]) -> pd.DataFrame:
 
     ``paper`` stands beside the convention that it is held against only; ``direction`` compares CE + DL with CE."""
     rows = []
-    for dataset in DATASET_TITLES:
+    for dataset in titles(found):
         for arm in ARMS:
             for convention in CONVENTIONS:
                 for metric in METRICS:
@@ -58,15 +55,14 @@ def markdown(found: dict[str, dict], runs: Runs, study: str, synthetic: bool, al
             "> The numbers show that the pipeline works; they are **not comparable** with the paper's rows.",
             "",
         ]
-    lines += _row("average", "loss", *_HEADS) + _row(*["---"] * (2 + len(_HEADS)))
-    for arm, name in (("ce", "CE"), ("ce_dl", "CE + DL")):
-        arrows = [("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else "" for _, metric in _COLUMNS]
-        printed = [TABLE_1[dataset][arm][metric] for dataset, metric in _COLUMNS]
-        lines += _row("the paper", name, *(f"{cell:.4f}{arrow}" for cell, arrow in zip(printed, arrows, strict=True)))
+    columns = _columns(found)
+    lines += _heads(found, "average", "loss")
+    if set(found) & set(TABLE_1):
+        lines += _papers(columns)
     for convention, title in _CONVENTION_TITLES.items():
         for arm, name in names.items():
             cells = []
-            for dataset, metric in _COLUMNS:
+            for dataset, metric in columns:
                 std = found[dataset][arm]["std"][convention][metric]
                 arrow = _arrow(found, dataset, convention, metric) if arm == "ce_dl" else ""
                 mark = "†" if found[dataset][arm]["collapsed"] else ""
@@ -88,9 +84,29 @@ def markdown(found: dict[str, dict], runs: Runs, study: str, synthetic: bool, al
     return "\n".join(lines) + "\n"
 
 
+def _columns(found: dict[str, dict]) -> list[tuple[str, str]]:
+    return [(dataset, metric) for dataset in titles(found) for metric in METRICS]
+
+
+def _heads(found: dict[str, dict], *keys: str) -> list[str]:
+    heads = [*keys, *(f"{title} {METRIC_TITLES[metric]}" for title in titles(found).values() for metric in METRICS)]
+    return _row(*heads) + _row(*["---"] * len(heads))
+
+
+def _papers(columns: list[tuple[str, str]]) -> list[str]:
+    lines = []
+    for arm, name in (("ce", "CE"), ("ce_dl", "CE + DL")):
+        cells = []
+        for dataset, metric in columns:
+            arrow = ("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else ""
+            cells.append(f"{TABLE_1[dataset][arm][metric]:.4f}{arrow}" if dataset in TABLE_1 else "–")
+        lines += _row("the paper", name, *cells)
+    return lines
+
+
 def _collapsed(found: dict[str, dict], names: dict[str, str]) -> list[str]:
     lines = []
-    for dataset, title in DATASET_TITLES.items():
+    for dataset, title in titles(found).items():
         for arm, name in names.items():
             if number := found[dataset][arm]["collapsed"]:
                 lines += [
@@ -109,10 +125,10 @@ def _last_epochs(found: dict[str, dict], names: dict[str, str]) -> list[str]:
         "the standard deviation from epoch to epoch within a training.",
         "",
     ]
-    lines += _row("average", "loss", *_HEADS) + _row(*["---"] * (2 + len(_HEADS)))
+    lines += _heads(found, "average", "loss")
     for convention in CONVENTIONS:
         for arm, name in names.items():
-            spreads = [found[dataset][arm]["last_epochs"][convention][metric] for dataset, metric in _COLUMNS]
+            spreads = [found[dataset][arm]["last_epochs"][convention][metric] for dataset, metric in _columns(found)]
             cells = [f"{_text(s['mean'])}{_plus_minus(s['std'])} ({_text(s['epoch_std'])})" for s in spreads]
             lines += _row(_CONVENTION_TITLES[convention], name, *cells)
     return [*lines, ""]
@@ -120,11 +136,12 @@ def _last_epochs(found: dict[str, dict], names: dict[str, str]) -> list[str]:
 
 def _differences(found: dict[str, dict], names: dict[str, str]) -> list[str]:
     lines = ["## Differences, including background", ""]
-    lines += _row("difference", *_HEADS) + _row(*["---"] * (1 + len(_HEADS)))
-    for arm, name in names.items():
-        cells = [found[dataset][arm]["minus_paper"][metric] for dataset, metric in _COLUMNS]
+    columns = _columns(found)
+    lines += _heads(found, "difference")
+    for arm, name in names.items() if set(found) & set(TABLE_1) else ():
+        cells = [found[dataset][arm]["minus_paper"][metric] for dataset, metric in columns]
         lines += _row(f"{name}: ours less the paper's", *(_text(cell, sign="+") for cell in cells))
-    changes = [found[dataset]["ce_dl_minus_ce"]["with_background"][metric] for dataset, metric in _COLUMNS]
+    changes = [found[dataset]["ce_dl_minus_ce"]["with_background"][metric] for dataset, metric in columns]
     cells = [_text(change["mean"], sign="+") + _plus_minus(change["std"]) for change in changes]
     lines += _row(f"ours: {names['ce_dl']} less {names['ce']}, seed by seed", *cells)
     return [*lines, ""]
@@ -146,7 +163,7 @@ def _provenance(runs: Runs, names: dict[str, str]) -> list[str]:
     ]
     heads += ["torch", "training time", "peak memory", "revision"]
     lines += _row(*heads) + _row(*["---"] * len(heads))
-    for dataset, title in DATASET_TITLES.items():
+    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         for arm, name in names.items():
             for seed in seeds(runs):
                 lines += _row(title, name, str(seed), *_run(runs[dataset, arm, seed]))

@@ -13,6 +13,7 @@ confirmed. Where fewer than two patients have a measure, it is not measured.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +23,12 @@ import pandas as pd
 from cedice.conventions import same_slices
 from cedice.errors import CediceError
 from cedice.metrics import dice, iou, pixel_error
-from cedice.paper import TABLE_1
+from cedice.paper import TABLE_1, titles
 from cedice.params import ARMS
 from cedice.statistics import LEVEL, Paired, holm, paired
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
 SMALL = 400  # pixels of the 256×256 slice
-FIGURES = {  # which figure shows a measure; 4 and 5 are one data set each
-    "covid19": {"dice": 4, "iou": 4, "pixel_error": 4, "border": 6, "small_targets": 7},
-    "acdc": {"dice": 5, "iou": 5, "pixel_error": 5, "border": 6, "small_targets": 7},
-}
 STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
     "dice": ("raises Dice", 1),
     "iou": ("raises IoU", 1),
@@ -96,7 +93,7 @@ def judge(study: Study) -> pd.DataFrame:
             differences = both[1] - both[0]
             there = np.isfinite(differences).all(axis=0)
             found = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
-            paper = TABLE_1[dataset]
+            paper = TABLE_1.get(dataset, {"ce": {}})
             printed = paper["ce_dl"][measure] - paper["ce"][measure] if measure in paper["ce"] else None
             keys = {"dataset": dataset, "measure": measure, "statement": statement}
             rows.append(keys | {"unit": unit, "paper": printed} | found.__dict__)
@@ -120,12 +117,24 @@ def _verdict(row: Any) -> str:
     return "confirmed" if row.mean * better > 0 else "contradicted"
 
 
-def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str, str]) -> str:
+def figures(datasets: Iterable[str]) -> dict[str, dict[str, int]]:
+    """{data set: {measure: the figure that shows it}}: from 4 on the curves of each, then one of borders, one of sizes."""
+    first = 4
+    names = list(titles(datasets))
+    borders = first + len(names)
+    return {
+        name: {"dice": own, "iou": own, "pixel_error": own, "border": borders, "small_targets": borders + 1}
+        for own, name in enumerate(names, start=first)
+    }
+
+
+def markdown(table: pd.DataFrame, study: str, synthetic: bool) -> str:
     """The verdict in plain words, a table, and what its columns mean."""
+    named, numbers = titles(table["dataset"]), figures(table["dataset"])
     lines = [f"# The verdict, study `{study}`", ""]
     if synthetic:
         lines += ["> **Synthetic data**: generated phantoms. This shows that the pipeline works, nothing about the losses.", ""]
-    for dataset, title in titles.items():
+    for dataset, title in named.items():
         rows = table[table["dataset"] == dataset]
         lines.append(f"**{title}** ({rows['units'].max()} {rows['unit'].iloc[0]}s, {rows['seeds'].iloc[0]} seeds).")
         for verdict in ("confirmed", "contradicted", "not confirmed", "not measured"):
@@ -148,7 +157,7 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
     lines += ["| " + " | ".join(heads) + " |", "| " + " | ".join(["---"] * len(heads)) + " |"]
     for row in table.to_dict("records"):
         cells = [
-            titles[row["dataset"]],
+            named[row["dataset"]],
             row["statement"],
             f"**{row['verdict']}**",
             *_numbers(row),
@@ -156,10 +165,11 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool, titles: dict[str,
             f"{row['agreeing']} of {row['seeds']}",
             "–" if math.isnan(row["p"]) else f"{row['detectable']:.4f}",
             "–" if pd.isna(row["paper"]) else f"{row['paper']:+.4f}",
-            str(FIGURES[row["dataset"]][row["measure"]]),
+            str(numbers[row["dataset"]][row["measure"]]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _ABOUT])
+    last = max(number for each in numbers.values() for number in each.values())
+    return "\n".join([*lines, "", _ABOUT.format(last=last)])
 
 
 def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
@@ -196,5 +206,5 @@ Dice and IoU, pixel error, surface Dice at 2, Dice of targets below 400 pixels. 
 too narrow where seeds are few. p: Wilcoxon's signed-rank over the patients, corrected by Holm over all rows. Confirmed or
 contradicted: the interval excludes 0, p is below 0.05, and every seed has the same sign. `detectable` is the difference that
 would have been found with 80 % power, so that "not confirmed" says how much could have been overlooked. The paper's
-differences are of its own average (Table 1), from one run a row. Figures 4 to 7 lie under `figures/`.
+differences are of its own average (Table 1), from one run a row. Figures 4 to {last} lie under `figures/`.
 """

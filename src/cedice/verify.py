@@ -8,6 +8,7 @@ For every study with results, as far as there is something to compute from:
 All is made in a temporary folder: nothing here is changed.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ import torch
 from cedice import models, params, paths
 from cedice.errors import CediceError
 from cedice.evaluation import COUNTS
-from cedice.params import ARMS, DATASETS, STUDIES
+from cedice.params import ARMS, STUDIES, Study
 
 STAGES = ("table", "plot", "where", "audit", "verdict", "page")  # of every study, by their names in dvc.yaml
 OF_ONE_STUDY = ("claims", "experiments")  # of the study that speaks for the project
@@ -42,12 +43,12 @@ def verify(root: Path, say: Callable[[str], None]) -> list[str]:
         raise CediceError("no study has results here; run `make demo`, or get them from Git")
     broken = _stale(root, studies, say)
     for study in studies:
-        seeds = getattr(project, study).seeds
+        settings = getattr(project, study)
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch)
             shutil.copytree(root / "reports", copy / "reports")
             shutil.copy(root / "params.yaml", copy)
-            found = [*_made_again(root, copy, study), *_evaluated_again(root, copy, study, seeds, say)]
+            found = [*_made_again(root, copy, study, settings), *_evaluated_again(root, copy, study, settings, say)]
         if not found:
             say(f"{study}: tables, verdict and figures follow from counts, distances and histories, byte for byte")
         broken += found
@@ -68,10 +69,10 @@ def _stale(root: Path, studies: list[str], say: Callable[[str], None]) -> list[s
     return [f"{stage}: code, parameters or results are not those of dvc.lock" for stage in dict.fromkeys(stale)]
 
 
-def _made_again(root: Path, copy: Path, study: str) -> Iterator[str]:
+def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator[str]:
     made = [path for path in (copy / paths.reports(study)).rglob("*") if path.is_file()]
     made = [path for path in made if path.relative_to(copy / paths.reports(study)).parts[0] not in _MADE_FROM]
-    images = all((root / path).is_file() for dataset in DATASETS for path in paths.slices(study, dataset))
+    images = all((root / path).is_file() for dataset in settings.passes for path in paths.slices(study, dataset))
     images = images and (root / "data" / study / "predictions").is_dir()
     if images:
         (copy / "data").mkdir(exist_ok=True)
@@ -100,9 +101,9 @@ def _made_again(root: Path, copy: Path, study: str) -> Iterator[str]:
             yield f"{file}: made again, it differs"
 
 
-def _evaluated_again(root: Path, copy: Path, study: str, seeds: list[int], say: Callable[[str], None]) -> Iterator[str]:
+def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: Callable[[str], None]) -> Iterator[str]:
     exact = 0
-    for training in [(study, dataset, arm, seed) for dataset in DATASETS for arm in ARMS for seed in seeds]:
+    for training in itertools.product([study], settings.passes, ARMS, settings.seeds):
         needed = [paths.weights(*training), *paths.slices(*training[:2])]
         if not all((root / path).is_file() for path in needed):
             continue

@@ -2,7 +2,7 @@
 
 100 training patients with two labelled frames each (end diastole and end systole). In the archive, with or without the
 folder ACDC/ on top: database/training/patientNNN/{Info.cfg, patientNNN_frameMM.nii.gz, patientNNN_frameMM_gt.nii.gz};
-the 4-D series and the test patients may be there and are not used.
+the 4-D series may be there and are not used, nor are the test patients (but by `cedice.datasets.acdc_test`).
 """
 
 import csv
@@ -13,15 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from cedice.datasets import nifti
-from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
+from cedice.datasets import nifti, reading
+from cedice.datasets.cases import Case, Facts, Volume, hold_against, pair, to_labels
+from cedice.datasets.source import Part
 from cedice.intensity import Intensity
 
 NAME = "ACDC"
 CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
 INTENSITY = Intensity("percentiles", 0.5, 99.5)
-ARCHIVES = ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database")
-URL = "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download"
+PARTS = (
+    Part(
+        ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database"),
+        "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download",
+    ),
+)
 ADVICE = "put the official archive as acdc.zip (or unpacked as ACDC/)"
 CITATION = "Bernard et al., IEEE TMI 37(11):2514–2525, 2018, doi 10.1109/TMI.2018.2837502."
 LICENCE = "For research, non-commercial use."
@@ -33,14 +38,18 @@ LIMITS = (
 )
 FACTS = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
 
-_MEMBER = re.compile(r"(?:ACDC/)?(database/training/(patient\d{3})/(?:Info\.cfg|\2_frame\d{2}(?:_gt)?\.nii\.gz))")
-_FOLDER = Path("database/training")
-_VALUES = (0, 1, 2, 3)
+_MEMBER = r"(?:ACDC/)?(database/(?:{folders})/(patient\d{{3}})/(?:Info\.cfg|\2_frame\d{{2}}(?:_gt)?\.nii\.gz))"
+GROUPS = ((0,), (1,), (2,), (3,))
 
 
 def canonical(name: str) -> str | None:
     """See `cedice.datasets`."""
-    match = _MEMBER.fullmatch(name)
+    return canonical_in("training", name)
+
+
+def canonical_in(folders: str, name: str) -> str | None:
+    """The same, for members of one of the ``folders`` ("training|testing")."""
+    match = re.fullmatch(_MEMBER.format(folders=folders), name)
     return match[1] if match else None
 
 
@@ -54,13 +63,18 @@ def verify(root: Path) -> None:
 
 def label_sha256(path: Path) -> str:
     """SHA-256 of "(x, y, z)" and the voxels as uint8 in C order."""
-    voxels = to_labels(nifti.read(path).voxels, path, _VALUES)
+    voxels = to_labels(nifti.read(path).voxels, path, GROUPS)
     return hashlib.sha256(str(voxels.shape).encode() + np.ascontiguousarray(voxels).tobytes()).hexdigest()
 
 
 def cases(root: Path) -> list[Case]:
     """See `cedice.datasets`: one case a labelled frame."""
-    volumes = sorted((root / _FOLDER).glob("patient*/patient*_frame*.nii.gz"))
+    return cases_in(root, "training")
+
+
+def cases_in(root: Path, folder: str) -> list[Case]:
+    """The same, of the patients in one folder."""
+    volumes = sorted((root / "database" / folder).glob("patient*/patient*_frame*.nii.gz"))
     masks = {path.name.removesuffix("_gt.nii.gz"): path for path in volumes if path.name.endswith("_gt.nii.gz")}
     images = {path.name.removesuffix(".nii.gz"): path for path in volumes if not path.name.endswith("_gt.nii.gz")}
     found = []
@@ -72,9 +86,4 @@ def cases(root: Path) -> list[Case]:
 
 def read(case: Case) -> Volume:
     """See `cedice.datasets`."""
-    scan = nifti.read(case.image)
-    labels = to_labels(nifti.onto(nifti.read(case.mask), scan, case.mask), case.mask, _VALUES)
-    voxels, (dx, dy, dz) = scan.voxels, scan.spacing
-    check_shapes(voxels, labels, case)
-    image = INTENSITY.scale(voxels, case.image)
-    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), scan.unit)
+    return reading.volume(case, INTENSITY, GROUPS)

@@ -1,12 +1,15 @@
 """What every source gives: its volumes, and the voxels of one; and the checks that no source may skip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cedice.errors import CediceError
+
+Groups = tuple[tuple[int, ...], ...]  # of the values in a mask that are label 0, label 1, …
+_NONE = 255
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,24 @@ def pair(images: dict[str, Path], masks: dict[str, Path], source: str) -> list[t
     return [(key, images[key], masks[key]) for key in sorted(images)]
 
 
-def to_labels(mask: np.ndarray, path: Path, values: tuple[int, ...]) -> np.ndarray:
-    """uint8 labels 0, 1, … for the rising ``values`` of the classes; CediceError names the first other value."""
-    wrong = mask[~np.isin(mask, values)]
+def to_labels(mask: np.ndarray, path: Path, groups: Groups) -> np.ndarray:
+    """uint8 labels 0, 1, … for the values of the first group, the second, …; CediceError names the first other value."""
+    labels = np.full(mask.shape, _NONE, np.uint8)
+    for label, values in enumerate(groups):
+        for value in values:
+            labels[mask == value] = label
+    wrong = mask[labels == _NONE]
     if wrong.size:
-        raise CediceError(f"{path}: {wrong.size} voxels hold labels outside the classes {values}, the first is {wrong.flat[0]}")
-    return np.searchsorted(values, mask).astype(np.uint8)
+        known = ", ".join(str(value) for values in groups for value in values)
+        raise CediceError(
+            f"{path}: {wrong.size} voxels hold labels outside the classes ({known}), the first is {wrong.flat[0]}"
+        )
+    return labels
 
 
-def check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
-    """CediceError unless image and mask have one shape."""
-    if image.shape != mask.shape:
-        raise CediceError(f"{case.image}: shape {image.shape} differs from {mask.shape} of its mask {case.mask.name}")
+def by_rank(patients: Iterable[str]) -> dict[str, int]:
+    """A number for every patient, from 1, in the order of their names: for sources without numbers of their own."""
+    return {patient: number for number, patient in enumerate(sorted(set(patients)), start=1)}
 
 
 def hold_against(expected: dict[str, str], found: Callable[[str], str], source: str, root: Path) -> None:

@@ -11,19 +11,21 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
-from cedice.datasets import pictures
-from cedice.datasets.cases import Case, Facts, Volume, check_shapes, hold_against, pair, to_labels
-from cedice.errors import CediceError
+from cedice.datasets import reading
+from cedice.datasets.cases import Case, Facts, Volume, hold_against, pair
+from cedice.datasets.source import Part
 from cedice.files import sha256
 from cedice.intensity import Intensity
 
 NAME = "COVID-SemiSeg"
 CLASSES = ("background", "infection")
 INTENSITY = Intensity("window", -1250, 250)
-ARCHIVES = ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset")
-URL = "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip"
+PARTS = (
+    Part(
+        ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset"),
+        "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip",
+    ),
+)
 ADVICE = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
 CITATION = "Fan et al., IEEE TMI 39(8):2626–2637, 2020, doi 10.1109/TMI.2020.2996645."
 LICENCE = "For non-commercial purposes only."
@@ -66,13 +68,4 @@ def cases(root: Path) -> list[Case]:
 
 def read(case: Case) -> Volume:
     """See `cedice.datasets`. The slices are 8-bit, windowed by the authors."""
-    image, mask = _grey(case.image), _grey(case.mask)
-    check_shapes(image, mask, case)
-    return Volume(INTENSITY.scale(image, case.image)[None], to_labels(mask, case.mask, (0, 255))[None], None, "")
-
-
-def _grey(path: Path) -> np.ndarray:
-    pixels = pictures.read(path)
-    if pixels.dtype != np.uint8:
-        raise CediceError(f"{path}: 16 bits a pixel, but an 8-bit grey image is needed; convert it")
-    return pixels
+    return reading.picture(case, INTENSITY, ((0,), (255,)))

@@ -34,9 +34,9 @@ class Scan:
 
 
 def read(path: Path) -> Scan:
-    """A 3-D volume.
+    """A 3-D volume; a 2-D slice is one of a single plane, and further axes of length 1 are left out.
 
-    Raises CediceError for a damaged or unreadable file, one that is not 3-D, an empty axis, more than `VOXELS_LIMIT` voxels
+    Raises CediceError for a damaged or unreadable file, one of more axes, an empty axis, more than `VOXELS_LIMIT` voxels
     (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), and an affine that maps to no
     space.
     """
@@ -45,7 +45,7 @@ def read(path: Path) -> Scan:
         _check_header(image, path)
         if path.suffix == ".gz":  # nibabel stops at the last voxel, before the checksum
             image = nibabel.Nifti1Image.from_bytes(_unzipped(image, path))
-        voxels, unit = np.asanyarray(image.dataobj), image.header.get_xyzt_units()[0]
+        voxels, unit = np.asanyarray(image.dataobj).reshape(_three(image.shape)), image.header.get_xyzt_units()[0]
     except _DAMAGE as error:
         raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to everything that follows
@@ -53,14 +53,18 @@ def read(path: Path) -> Scan:
     if bad.any():
         slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])
         raise CediceError(f"{path}: {bad.sum()} voxels are NaN or infinite, the first in slice {slice_number}; repair the file")
-    x, y, z = (float(size) for size in image.header.get_zooms()[:3])
+    x, y, z = (float(size) for size in (*image.header.get_zooms(), 1.0)[:3])
     return Scan(voxels, image.affine, (x, y, z), unit)
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape, 1) if len(shape) == 2 else shape[:3] if set(shape[3:]) == {1} else shape
 
 
 def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
     shape, kind = image.shape, image.get_data_dtype()
-    if len(shape) != 3:
-        raise CediceError(f"{path}: {len(shape)}-D {shape}, but one 3-D volume a file is needed; split the series first")
+    if len(_three(shape)) != 3:
+        raise CediceError(f"{path}: {len(shape)}-D {shape}, but one volume or slice a file is needed; split the series first")
     if min(shape) < 1:
         raise CediceError(f"{path}: empty volume {shape}; get it again")
     if prod(shape) > VOXELS_LIMIT:
@@ -108,6 +112,8 @@ def write_onto(path: Path, voxels: np.ndarray, like: Path) -> None:
     """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume, with its affine, orientation, units
     and the rest of its header; the same input gives the same bytes."""
     header = nibabel.Nifti1Image.from_filename(like).header
+    if len(header.get_data_shape()) == 2 and voxels.ndim == 3:
+        voxels = voxels[:, :, 0]
     image = nibabel.Nifti1Image(voxels, None, header)  # None: what the header says of the place stays as it is
     image.set_data_dtype(voxels.dtype)
     image.header.set_slope_inter(1, 0)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cedice.datasets import SOURCES, archives, phantom_cardiac, phantom_chest
+from cedice.datasets import archives, phantom_cardiac, phantom_chest
+from cedice.datasets.registry import PAPERS
 from cedice.files import replacing
 
 _WRITERS: dict[str, Callable[[np.random.Generator, int, int, Path], None]] = {
@@ -26,5 +27,5 @@ def obtain(dataset: str, patients: int, seed: int, destination: Path) -> dict[st
         for number in tqdm(range(1, patients + 1), desc=f"phantom {dataset}", unit="patient", disable=None):
             generator = np.random.default_rng([seed, sorted(_WRITERS).index(dataset), number])
             _WRITERS[dataset](generator, number, patients, new)
-    description = archives.describe(SOURCES[dataset], destination)
+    description = archives.describe(PAPERS[dataset], destination)
     return {"origin": "generated", "archive": None, "archive_sha256": None, "synthetic": True, "seed": seed, **description}
