@@ -122,6 +122,9 @@ def same_slices(counts: Counts, dataset: str) -> None:
             )
 
 
+_ABOUT_OWN = """Dice, IoU and pixel error of our networks (means over the seeds) under every convention, from the same counts; a
+batch has {batch} slices. `empty`: what a class scores that a group has in neither map, "any" where there is no such group.
+"""
 _ABOUT = """Dice, IoU and pixel error of our networks (means over the seeds) under every convention, from the same counts; a
 batch has {batch} slices. `implied`: what they would have at the paper's pixel error, if 1 − Dice and 1 − IoU grow in proportion
 to it. `misfit`: the mean distance of these four numbers from the paper's, which the networks' quality hardly touches;
@@ -131,10 +134,11 @@ to it. `misfit`: the mean distance of these four numbers from the paper's, which
 
 def markdown(tables: dict[str, pd.DataFrame], counts: dict[str, Counts], study: str, synthetic: bool, batch: int) -> str:
     """The audit of every data set for people: what fits best, what that implies, and all conventions."""
-    lines = [f"# Which average did the paper take? Study `{study}`", ""]
+    asked = "Which average did the paper take?" if set(tables) & set(TABLE_1) else "Under every average."
+    lines = [f"# {asked} Study `{study}`", ""]
     if synthetic:
         lines += ["> **Synthetic data**: generated phantoms. The fit to the paper says nothing here.", ""]
-    lines += [_ABOUT.format(batch=batch)]
+    lines += [_ABOUT.format(batch=batch) if set(tables) & set(TABLE_1) else _ABOUT_OWN.format(batch=batch)]
     for dataset, table in tables.items():
         findings = _findings(table, counts[dataset], dataset, batch) if dataset in TABLE_1 else [_NO_PAPER]
         lines += [f"## {dataset}", "", *findings, "", *_rows(table), ""]

@@ -24,7 +24,7 @@ _LOOKED_INTO = 20  # files whose own intensities are read, evenly spaced: readin
 _THUMBNAIL = 32  # pixels: what makes a slice itself is coarser than this
 NEAR = 0.97  # correlation of two thumbnails; ACDC has no such pair, COVID-SemiSeg two of neighbouring slices
 _NAMED = 5  # of a kind
-_CLIPPED = 0.5  # of all pixels, at one end of the range
+_CLIPPED = 0.9  # of all pixels, at one end of the window: so much is no air and no bone
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ def _warnings(source: Source, made: Slices) -> list[str]:
     if both:
         found.append(f"{len(both)} patients are on both sides of the split: what is measured is flattered by that")
     images = made.images
-    for value, end in ((0, "low"), (255, "high")):
+    for value, end in ((0, "low"), (255, "high")) if source.INTENSITY.kind == "window" else ():
         if (share := float((images == value).mean())) > _CLIPPED:
-            found.append(f"{share:.0%} of all pixels are {value}: does the intensity rule's `{end}` fit these files?")
+            found.append(f"{share:.0%} of all pixels are {value}: does the window's `{end}` fit these files?")
     flat = index["slice"][images.min(axis=(1, 2)) == images.max(axis=(1, 2))].to_list()
     if flat:
         found.append(f"{len(flat)} slices show nothing at all: {_first(flat)}")

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from cedice import charts, paths
+from cedice.paper import TABLE_1
 from cedice.summary import Runs
 
 _RESOURCES = {"style": "page.css", "script": "page.js", "library": "uPlot.iife.min.js", "library_style": "uPlot.min.css"}
@@ -40,15 +41,17 @@ cedice verify                             # do they all follow from what is ther
 def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
     """The page of the study whose reports lie under `reports/<study>/`; ``alpha`` is that of CE + DL."""
     folder = paths.reports(study)
+    papers = any(dataset in TABLE_1 for dataset, _, _ in runs)
+    averages = "Which average the paper took" if papers else "Under every average"
     sections = [
         _section("verdict", "The verdict", _markdown(folder / "verdict.md")),
-        _section("table", "Table 1, beside the paper's", _markdown(folder / "table1.md")),
+        _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
         _section("curves", "Over the epochs", charts=charts.curves(runs)),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
         _section("where", "Where the losses differ", _markdown(folder / "where.md")),
-        _section("conventions", "Which average the paper took", _markdown(folder / "conventions.md")),
-        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs, synthetic))),
+        _section("conventions", averages, _markdown(folder / "conventions.md")),
+        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs))),
     ]
     drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
     # "</" would end the script element in which the numbers stand.
@@ -71,10 +74,10 @@ _PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unk
 by the mean over the seeds: above zero the Dice term helped.</p>"""
 
 
-def _reproduce(study: str, runs: Runs, synthetic: bool) -> str:
-    everything = "make demo" if synthetic else f"CEDICE_ARCHIVES=/path/to/archives make {study}"
+def _reproduce(study: str, runs: Runs) -> str:
+    needed = "CEDICE_ARCHIVES=/path/to/archives " if study in ("small", "paper") else ""
     dataset, _, seed = next(iter(runs))
-    return _REPRODUCE.format(everything=everything, study=study, training=f"{study}@{dataset}-ce_dl-{seed}")
+    return _REPRODUCE.format(everything=f"{needed}make {study}", study=study, training=f"{study}@{dataset}-ce_dl-{seed}")
 
 
 def _compared(study: str, alpha: float) -> dict[str, str]:

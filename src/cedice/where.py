@@ -151,7 +151,7 @@ _ABOUT_LEVELS = """
 ## From base to apex
 
 Each volume's slices with foreground in three equal parts (n slices in all volumes); the basal end is the one with more true
-foreground. Dice: counts pooled over a part's slices. COVID-SemiSeg has single slices only.
+foreground. Dice: counts pooled over a part's slices. Data sets of single slices are not in this table.
 """
 
 
