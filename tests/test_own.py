@@ -1,9 +1,13 @@
 """A person's own data set: what a few lines in `params.yaml` mean, and what is said of each file that does not fit them."""
 
+import itertools
+import json
+import re
 from pathlib import Path
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -236,6 +240,52 @@ def test_every_kind_of_file_through_download_and_preprocess(project, stage, edit
     np.testing.assert_array_equal(made.masks[0], slices.resize_mask(labels))
     inside, outside = made.images[0][made.masks[0] > 0], made.images[0][made.masks[0] == 0]
     assert inside.mean() > outside.mean() + 100
+
+
+def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project, stage, edit_params, command):
+    for part in ("a", "b"):
+        scans(project / "scans" / part, "nii.gz")
+    described = GIVEN | {
+        "images": "{part}/{patient}/{frame}.nii.gz",
+        "masks": "{part}/{patient}/{frame}_seg.nii.gz",
+        "classes": {"background": 0, "square": 1, "spot": 2},
+    }
+    for number in range(5):  # ten patients, of whom two validate
+        (project / f"scans/b/p{number}").rename(project / f"scans/b/p{number + 5}")
+    tiny = {"own.train.base_channels": 2, "own.train.depth": 2, "own.seeds": [0, 1]}
+    edit_params(
+        project, {"datasets.mine": described, "own.datasets": ["mine"], "own.epochs": {"mine": 2}, "studies": ["own"]} | tiny
+    )
+    for step in ("download", "preprocess"):
+        assert stage(step, "--study", "own", "--dataset", "mine") is None
+    for arm, seed in itertools.product(("ce", "ce_dl"), "01"):
+        for step in ("train", "evaluate", "measure"):
+            assert stage(step, "--study", "own", "--dataset", "mine", "--loss", arm, "--seed", seed) is None
+    for step in ("table", "where", "audit", "verdict"):
+        assert stage(step, "--study", "own") is None
+    assert stage("plot", "--study", "own", "--figures", "all") is None
+    assert stage("page", "--study", "own") is None
+    reports = project / "reports/own"
+    metrics = json.loads((reports / "metrics.json").read_text())
+    assert list(metrics) == ["mine"]
+    assert metrics["mine"]["ce"]["paper"] == {"dice": None, "iou": None, "pixel_error": None}
+    assert metrics["mine"]["ce"]["minus_paper"] == metrics["mine"]["ce"]["paper"]
+    assert 0 <= metrics["mine"]["ce_dl"]["dice"] <= 1
+    verdict = pd.read_csv(reports / "verdict.csv")
+    assert len(verdict) == 5
+    assert set(verdict["units"]) <= {1, 2}
+    assert sorted(path.name for path in (reports / "figures").iterdir()) == [f"figure{number}.png" for number in range(1, 7)]
+    for name in ("table1.md", "conventions.md", "where.md", "verdict.md", "index.html"):
+        text = (reports / name).read_text(encoding="utf-8")
+        assert "mine" in text
+        assert not re.search(r"ACDC|COVID|\| the paper \| CE", text), name
+    assert "misfit" not in pd.read_csv(reports / "conventions.csv")
+    command("dvc", "init", "--no-scm", cwd=project)
+    status, output = command("dvc", "repro", "--dry", "page@own", cwd=project)
+    assert status == 0, output
+    assert "Running stage 'train-own@mine-ce_dl-1'" in output
+    assert "Running stage 'page@own'" in output
+    assert "@demo" not in output
 
 
 def test_a_data_set_may_be_an_archive(project, stage, edit_params, command):
