@@ -244,12 +244,20 @@ def test_dependencies_and_parameters_exist():
     for name, stage in stages.items():
         script, _, study = name.partition("-")
         assert f"stages/{script}.py" in stage["deps"]
-        if study:  # one for each study, alike but for the list of seeds
+        if script in ("download", "preprocess"):
+            own = {"dataset": "${own.datasets}"}
+            assert stage["matrix"] == (
+                own if study else {"study": ["demo", "small", "paper"], "dataset": list(params.DATASETS)}
+            )
+            assert f"{script}-own" in stages
+        elif study:  # one for each study, alike but for the lists of seeds and data sets
             first = stages[f"{script}-demo"]
-            assert stage == first | {"vars": [{"study": study}], "matrix": first["matrix"] | {"seed": f"${{{study}.seeds}}"}}
-            assert f"{script}-{params.STUDIES[-1]}" in stages
+            matrix = first["matrix"] | {"seed": f"${{{study}.seeds}}"}
+            matrix |= {"dataset": "${own.datasets}"} if study == "own" else {}
+            assert stage == first | {"vars": [{"study": study}], "matrix": matrix}
+            assert {f"{script}-{each}" for each in params.STUDIES} <= set(stages)
         elif name not in ("claims", "experiments"):  # of one study, the one that speaks for the project
-            assert list(stage["matrix"]["study"]) == list(params.STUDIES)
+            assert stage["matrix"] == {"study": "${studies}"}
 
 
 def test_nothing_that_git_should_not_hold_is_tracked():

@@ -13,7 +13,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 PIXELS_LIMIT = 2**26  # 8192 × 8192
 _GREY, _LABELS = ("L", "I;16", "I;16B"), ("1", "P")
 _FORMATS = ("JPEG", "PNG", "TIFF")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)  # Pillow's own
+# Of Pillow; TypeError for a TIFF that does not say how large it is.
+_DAMAGE = (OSError, SyntaxError, TypeError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 def read(path: Path, labels: bool = False) -> np.ndarray:
