@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from cedice import params, paths, slices
+from cedice import described, params, paths, slices
 from cedice.datasets import acdc, medseg_slices, medseg_volumes, phantoms, registry
 from cedice.datasets.covid_ct_seg import Target
 
@@ -71,9 +71,9 @@ def made(project, stage, edit_params):
 
 
 def test_all_that_are_known_can_be_named():
-    assert tuple(registry.PUBLISHED) == params.PUBLISHED
-    described = params.load(Path(__file__).parent.parent / "params.yaml").datasets
-    assert set(params.PUBLISHED) <= set(described)
+    assert tuple(registry.PUBLISHED) == described.PUBLISHED
+    given = params.load(Path(__file__).parent.parent / "params.yaml").datasets
+    assert set(described.PUBLISHED) <= set(given)
     for source in registry.PUBLISHED.values():
         assert source.CLASSES[0] == "background"
         assert source.NAME and source.CITATION and source.LICENCE and source.SPLIT and source.LIMITS and source.ADVICE

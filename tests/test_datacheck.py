@@ -11,7 +11,7 @@ from PIL import Image
 from cedice import cli, datacheck
 from cedice.datasets import registry
 from cedice.datasets.own import Own
-from cedice.params import Files
+from cedice.described import Files
 from cedice.slices import Slices
 
 DESCRIBED = {

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from cedice import params, paths, slices
 from cedice.datasets.own import Own
+from cedice.described import Files
 from cedice.errors import CediceError
-from cedice.params import Files
 
 GIVEN = {
     "kind": "files",
@@ -123,6 +123,7 @@ WRONG = {
     "a class of nothing": ({"classes": {"background": 0, "a": []}}, "no value"),
     "no background": ({"classes": {"a": 0, "b": 1}}, "must be background"),
     "one class": ({"classes": {"background": 0}}, "at least 2"),
+    "a class that is no name": ({"classes": {"background": 0, "<b>": 1}}, "should match pattern"),
     "a fraction": ({"classes": {"background": 0, "a": 0.5}}, "valid integer"),
     "falling intensities": ({"intensity": {"kind": "window", "low": 3, "high": 2}}, "low must lie below high"),
     "percentiles beyond 100": ({"intensity": {"kind": "percentiles", "low": 1, "high": 200}}, "between 0 and 100"),

@@ -134,18 +134,16 @@ to it. `misfit`: the mean distance of these four numbers from the paper's, which
 
 def markdown(tables: dict[str, pd.DataFrame], counts: dict[str, Counts], study: str, synthetic: bool, batch: int) -> str:
     """The audit of every data set for people: what fits best, what that implies, and all conventions."""
-    asked = "Which average did the paper take?" if set(tables) & set(TABLE_1) else "Under every average."
+    papers = bool(set(tables) & set(TABLE_1))
+    asked = "Which average did the paper take?" if papers else "Under every average."
     lines = [f"# {asked} Study `{study}`", ""]
     if synthetic:
         lines += ["> **Synthetic data**: generated phantoms. The fit to the paper says nothing here.", ""]
-    lines += [_ABOUT.format(batch=batch) if set(tables) & set(TABLE_1) else _ABOUT_OWN.format(batch=batch)]
+    lines += [(_ABOUT if papers else _ABOUT_OWN).format(batch=batch)]
     for dataset, table in tables.items():
-        findings = _findings(table, counts[dataset], dataset, batch) if dataset in TABLE_1 else [_NO_PAPER]
-        lines += [f"## {dataset}", "", *findings, "", *_rows(table), ""]
+        findings = [*_findings(table, counts[dataset], dataset, batch), ""] if dataset in TABLE_1 else []
+        lines += [f"## {dataset}", "", *findings, *_rows(table), ""]
     return "\n".join(lines)
-
-
-_NO_PAPER = "- The paper has no numbers for it: this is what our own would be under each."
 
 
 def best(table: pd.DataFrame) -> pd.Series:

@@ -106,11 +106,12 @@ def _between(kinds: list[str]) -> str:
 
 def _intensities(source: Source, cases: list[Case]) -> list[str]:
     """Of the files as they are, before the rule."""
-    chosen = [cases[number] for number in np.unique(np.linspace(0, len(cases) - 1, _LOOKED_INTO).round().astype(int))]
-    ends = np.array([np.percentile(prediction.read(case.image).image, (0, 0.5, 99.5, 100)) for case in chosen])
+    images = list(dict.fromkeys(case.image for case in cases))
+    chosen = [images[number] for number in np.unique(np.linspace(0, len(images) - 1, _LOOKED_INTO).round().astype(int))]
+    ends = np.array([np.percentile(prediction.read(image).image, (0, 0.5, 99.5, 100)) for image in chosen])
     low, high = ends.min(axis=0), ends.max(axis=0)
     rule = source.INTENSITY
-    of = "" if len(chosen) == len(cases) else f" (in {len(chosen)} of the files)"
+    of = "" if len(chosen) == len(images) else f" (in {len(chosen)} of the files)"
     return [
         f"intensity: {low[0]:.4g} to {high[3]:.4g}, the middle 99 % within {low[1]:.4g} to {high[2]:.4g}{of}; "
         f"the rule: {rule.kind} {rule.low:g} to {rule.high:g} become 0 to 255"

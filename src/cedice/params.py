@@ -1,32 +1,20 @@
 """`params.yaml` as typed, validated objects; a wrong or unknown key is one line that names it."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
+from cedice.described import PUBLISHED, Files, Published, Strict
 from cedice.errors import CediceError
 
 DATASETS = ("acdc", "covid19")  # the paper's
 ARMS = ("ce", "ce_dl")
 STUDIES = ("demo", "small", "paper", "own")
-PUBLISHED = (  # by `cedice.datasets.PUBLISHED`, where a test finds them all
-    "acdc-test",
-    "covid-ct-infection",
-    "covid-ct-lung",
-    "covid-ct-both",
-    "medseg-slices",
-    "medseg-volumes",
-)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Phantom(_Strict):
+class Phantom(Strict):
     """Generated data: ``patients`` per data set, everything drawn from ``seed``."""
 
     kind: Literal["phantom"]
@@ -34,103 +22,30 @@ class Phantom(_Strict):
     seed: Annotated[int, Field(ge=0)]
 
 
-class Archive(_Strict):
+class Archive(Strict):
     """The real archives, from the folder CEDICE_ARCHIVES or the network."""
 
     kind: Literal["archive"]
 
 
-class Described(_Strict):
+class Described(Strict):
     """The data sets that `datasets` describes."""
 
     kind: Literal["described"]
-
-
-Value = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-_FIELDS = re.compile(r"\{([a-z]+)\}")
-
-
-class Rule(_Strict):
-    """Which intensities become 0 and 255: percentiles of a volume, or a window (`cedice.intensity`)."""
-
-    kind: Literal["percentiles", "window"]
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _rising(self) -> "Rule":
-        if self.low >= self.high:
-            raise ValueError("low must lie below high")
-        if self.kind == "percentiles" and not 0 <= self.low < self.high <= 100:
-            raise ValueError("percentiles lie between 0 and 100")
-        return self
-
-
-class Files(_Strict):
-    """A data set of one's own: ``path`` of its folder or archive; which paths in it are ``images`` and ``masks``
-    (`cedice.datasets.own`); the ``classes``, each with the value or values that it has in a mask."""
-
-    kind: Literal["files"]
-    path: Annotated[str, Field(min_length=1)]
-    images: str
-    masks: str
-    classes: Annotated[dict[str, Value | list[Value]], Field(min_length=2, max_length=64)]
-    intensity: Rule
-
-    @field_validator("images", "masks")
-    @classmethod
-    def _has_fields(cls, pattern: str) -> str:
-        if not _FIELDS.findall(pattern):
-            raise ValueError("needs a field in braces that pairs image and mask, as in images/{name}.png")
-        if re.search("[{}]", _FIELDS.sub("", pattern)):
-            raise ValueError("a field is one word of small letters in braces, as in {patient}")
-        if pattern.startswith("/") or "\\" in pattern:
-            raise ValueError("must be a path below the data set's folder, with / between folders")
-        return pattern
-
-    @field_validator("classes")
-    @classmethod
-    def _each_value_once(cls, classes: dict[str, int | list[int]]) -> dict[str, int | list[int]]:
-        values = [value for group in classes.values() for value in (group if isinstance(group, list) else [group])]
-        if len(set(values)) < len(values):
-            raise ValueError("a value stands there twice")
-        if [] in classes.values():
-            raise ValueError("a class has no value")
-        if "background" not in classes:
-            raise ValueError("one of the classes must be background")
-        return classes
-
-    @model_validator(mode="after")
-    def _same_fields(self) -> "Files":
-        if set(_FIELDS.findall(self.images)) != set(_FIELDS.findall(self.masks)):
-            raise ValueError("images and masks must have the same fields, by which they are paired")
-        return self
-
-    @property
-    def groups(self) -> dict[str, tuple[int, ...]]:
-        """The values of each class: the background first, the others by their lowest value, in whatever order they stand."""
-        groups = {name: tuple(group) if isinstance(group, list) else (group,) for name, group in self.classes.items()}
-        return dict(sorted(groups.items(), key=lambda each: (each[0] != "background", min(each[1]))))
-
-
-class Published(_Strict):
-    """One of `PUBLISHED`, under its own name."""
-
-    kind: Literal["published"]
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
 
 
-class Epochs(_Strict):
+class Epochs(Strict):
     """Of the paper's data sets."""
 
     acdc: Passes
     covid19: Passes
 
 
-class Train(_Strict):
+class Train(Strict):
     """The network and how it is trained; ``precision: auto`` is bfloat16 where the hardware computes in it.
 
     ``deterministic`` matters on a GPU: equal bytes from run to run, for some speed."""
@@ -148,7 +63,7 @@ class Train(_Strict):
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
 
 
-class _Study(_Strict):
+class _Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", or
     "slice" to measure leakage) and its training, once for each of ``seeds``."""
 
@@ -193,13 +108,13 @@ class OwnStudy(_Study):
 Study = PapersStudy | OwnStudy
 
 
-class Arm(_Strict):
+class Arm(Strict):
     """α of equation 8."""
 
     alpha: Annotated[float, Field(ge=0, le=1e6)]
 
 
-class Loss(_Strict):
+class Loss(Strict):
     """The two arms; ``ce`` is plain cross-entropy by definition."""
 
     ce: Arm
@@ -212,7 +127,7 @@ class Loss(_Strict):
         return self
 
 
-class Params(_Strict):
+class Params(Strict):
     """The whole file."""
 
     studies: Annotated[list[Literal["demo", "small", "paper", "own"]], Field(min_length=1)]

@@ -99,7 +99,7 @@ def _papers(columns: list[tuple[str, str]]) -> list[str]:
         cells = []
         for dataset, metric in columns:
             arrow = ("↓" if metric == "pixel_error" else "↑") if arm == "ce_dl" else ""
-            cells.append(f"{TABLE_1[dataset][arm][metric]:.4f}{arrow}" if dataset in TABLE_1 else "–")
+            cells.append(f"{TABLE_1[dataset][arm][metric]:.4f}{arrow}")
         lines += _row("the paper", name, *cells)
     return lines
 

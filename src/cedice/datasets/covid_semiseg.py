@@ -3,7 +3,8 @@
 In the archive, with or without one folder on top: Dataset/TrainingSet/LungInfection-Train/Doctor-label/{Imgs,GT} (50) and
 Dataset/TestingSet/LungInfection-Test/{Imgs,GT} (48): 8-bit grey JPG, and PNG masks 0/255 of infection. The same archive
 also holds machine-labelled slices, which are no ground truth and not used. Patients are not recoverable: each slice
-counts as a patient of its own, so statistics over them take more for independent than there is.
+counts as a patient of its own, so statistics over them take more for independent than there is. The official split is none of
+patients: training slices 5 and 17 and test slices 93 and 91 are plainly neighbours in one body.
 """
 
 import csv
@@ -29,7 +30,7 @@ PARTS = (
 ADVICE = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
 CITATION = "Fan et al., IEEE TMI 39(8):2626–2637, 2020, doi 10.1109/TMI.2020.2996645."
 LICENCE = "For non-commercial purposes only."
-SPLIT = "the official 50 and 48 slices; patients are not known, so some may be on both sides"
+SPLIT = "the official 50 and 48 slices; patients are not known, and at least one is on both sides"
 LIMITS = (
     "No clinical use: it was made to compare two loss functions.",
     "Trained on 50 slices that all show infection, cropped to the lungs: it has seen no healthy lung and no whole chest.",

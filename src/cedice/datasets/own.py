@@ -18,9 +18,9 @@ from pathlib import Path
 from cedice.datasets import pictures, reading
 from cedice.datasets.cases import Case, Volume, by_rank
 from cedice.datasets.source import Part
+from cedice.described import Files
 from cedice.errors import CediceError
 from cedice.intensity import Intensity
-from cedice.params import Files
 
 _TOKENS = re.compile(r"(\{[a-z]+\}|\*\*/|\*)")
 _SIDES = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "val", "testing": "val"}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cedice.datasets import acdc, acdc_test, covid_ct_seg, covid_semiseg, medseg_slices, medseg_volumes
 from cedice.datasets.own import Own
 from cedice.datasets.source import Source
-from cedice.params import Files, Published
+from cedice.described import Files, Published
 
 PAPERS: dict[str, Source] = {"acdc": acdc, "covid19": covid_semiseg}
 PUBLISHED: dict[str, Source] = {

@@ -1,0 +1,94 @@
+"""How `params.yaml` describes a data set that is none of the paper's, as typed, validated objects."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+PUBLISHED = (  # all of `cedice.datasets.registry`, as a test makes sure
+    "acdc-test",
+    "covid-ct-infection",
+    "covid-ct-lung",
+    "covid-ct-both",
+    "medseg-slices",
+    "medseg-volumes",
+)
+_FIELDS = re.compile(r"\{([a-z]+)\}")
+
+Value = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # in a mask
+Label = Annotated[str, Field(pattern=r"^\w[\w ,.()/+-]*$", max_length=60)]  # it goes into tables and pages as it is
+
+
+class Strict(BaseModel):
+    """No key but the known, no text for a number, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Rule(Strict):
+    """Which intensities become 0 and 255: percentiles of a volume, or a window (`cedice.intensity`)."""
+
+    kind: Literal["percentiles", "window"]
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Rule":
+        if self.low >= self.high:
+            raise ValueError("low must lie below high")
+        if self.kind == "percentiles" and not 0 <= self.low < self.high <= 100:
+            raise ValueError("percentiles lie between 0 and 100")
+        return self
+
+
+class Files(Strict):
+    """A data set of one's own: ``path`` of its folder or archive; which paths in it are ``images`` and ``masks``
+    (`cedice.datasets.own`); the ``classes``, each with the value or values that it has in a mask."""
+
+    kind: Literal["files"]
+    path: Annotated[str, Field(min_length=1)]
+    images: str
+    masks: str
+    classes: Annotated[dict[Label, Value | list[Value]], Field(min_length=2, max_length=64)]
+    intensity: Rule
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _has_fields(cls, pattern: str) -> str:
+        if not _FIELDS.findall(pattern):
+            raise ValueError("needs a field in braces that pairs image and mask, as in images/{name}.png")
+        if re.search("[{}]", _FIELDS.sub("", pattern)):
+            raise ValueError("a field is one word of small letters in braces, as in {patient}")
+        if pattern.startswith("/") or "\\" in pattern:
+            raise ValueError("must be a path below the data set's folder, with / between folders")
+        return pattern
+
+    @field_validator("classes")
+    @classmethod
+    def _each_value_once(cls, classes: dict[str, int | list[int]]) -> dict[str, int | list[int]]:
+        values = [value for group in classes.values() for value in (group if isinstance(group, list) else [group])]
+        if len(set(values)) < len(values):
+            raise ValueError("a value stands there twice")
+        if [] in classes.values():
+            raise ValueError("a class has no value")
+        if "background" not in classes:
+            raise ValueError("one of the classes must be background")
+        return classes
+
+    @model_validator(mode="after")
+    def _same_fields(self) -> "Files":
+        if set(_FIELDS.findall(self.images)) != set(_FIELDS.findall(self.masks)):
+            raise ValueError("images and masks must have the same fields, by which they are paired")
+        return self
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """The values of each class: the background first, the others by their lowest value, in whatever order they stand."""
+        groups = {name: tuple(group) if isinstance(group, list) else (group,) for name, group in self.classes.items()}
+        return dict(sorted(groups.items(), key=lambda each: (each[0] != "background", min(each[1]))))
+
+
+class Published(Strict):
+    """One of `PUBLISHED`, under its own name."""
+
+    kind: Literal["published"]
