@@ -58,10 +58,26 @@ def test_a_clear_difference_is_called_by_its_name(change, expected):
 def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
     table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12])).set_index("measure")
     assert table.loc["dice", "verdict"] == "not confirmed"
-    assert table.loc["dice", "p"] < 0.05  # patients alone would have been enough
+    assert table.loc["dice", "p_units"] < 0.05 < table.loc["dice", "p"]  # patients alone would have been enough
     assert table.loc["dice", "agreeing"] == 2
     assert table.loc["dice", "paper"] == pytest.approx(0.0123)
     assert pd.isna(table.loc["border", "paper"])
+
+
+def test_a_few_trainings_that_agree_but_scatter_are_told_and_confirm_nothing():
+    table = verdict.judge(study([BASE] * 3, [BASE + 0.02, BASE + 0.08, BASE + 0.15])).set_index("measure")
+    assert table.loc["dice", "verdict"] == "not confirmed"
+    assert table.loc["dice", "boot_low"] > 0
+    text = verdict.markdown(table.reset_index(), "small", False)
+    assert "these trainings agree, but are too few: raises Dice, raises IoU, lowers pixel error" in text
+
+
+def test_one_training_confirms_nothing():
+    table = verdict.judge(study([BASE], [BASE + 0.1]))
+    assert set(table["verdict"]) == {"not confirmed"}
+    text = verdict.markdown(table, "demo", False)
+    assert "| – | – | – | +0." in text
+    assert "agree" not in text.splitlines()[2]
 
 
 def test_a_single_patient_is_refused():

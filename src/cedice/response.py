@@ -69,7 +69,7 @@ def _more(runs: dict[int, Run], plain: dict[int, Run]) -> dict[str, float]:
     if differences.shape[1] < 2:
         raise CediceError("one patient in the validation set; a difference with an interval needs at least two")
     found = paired(differences)
-    return {"more": found.mean, "low": found.low, "high": found.high, "units": found.units}
+    return {"more": found.mean, "low": found.boot_low, "high": found.boot_high, "units": found.units}
 
 
 def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFrame:
