@@ -1,7 +1,7 @@
 """How often a difference is called where there is none: by patients alone, and by patients and trainings (`cedice.statistics`).
 
-`python benchmarks/false_alarms.py` draws differences of mean 0 with the spreads that the foreground Dice has in study `small`, of
-seeds, of patients (slices), and of both together, and prints the share of draws that each rule calls, at a level of 5 %. "By
+`python benchmarks/false_alarms.py` draws differences of mean 0 with the spreads that the foreground Dice has in study `small`,
+of seeds, of patients (slices), and of both together, and prints the share of draws that each rule calls, at a level of 5 %. "By
 patients alone": Wilcoxon's p below 5 %, the bootstrap interval without 0, and all seeds of one sign.
 """
 

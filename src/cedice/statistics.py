@@ -2,7 +2,7 @@
 
 There are two questions. Would these very trainings differ on other patients, too? Wilcoxon's test and the bootstrap answer
 that. Would other trainings, too, on other patients? The seeds are then a sample like the patients, and three are few. It is
-asked as of several readers of the same cases: in a two-way analysis of variance with random seeds s and patients p, of differences d,
+asked as of several readers of the same cases, in a two-way analysis of variance with random seeds s and patients p:
 
     se² = (MS_s + max(MS_p − MS_sp, 0)) / (S·P),    df = (MS_s + max(MS_p − MS_sp, 0))² / (MS_s² / (S − 1)),
 
