@@ -63,6 +63,14 @@ def test_the_keys_are_stable_and_the_values_those_of_the_counts():
     assert found["acdc"]["ce_dl_minus_ce"]["with_background"]["pixel_error"] == {"mean": -0.025, "std": None, "n": 1}
 
 
+def test_the_difference_over_the_last_epochs_is_that_of_their_means():
+    runs = runs_with(20, 10)
+    runs["acdc", "ce_dl", 0] = run_with(10, 4, epochs=1)  # the others end 0.1 above their nine epochs before
+    found = summary.metrics(runs)["acdc"]
+    last, tail = (found[key]["foreground"]["dice"]["mean"] for key in ("ce_dl_minus_ce", "ce_dl_minus_ce_last_epochs"))
+    assert tail == pytest.approx(last + 0.09, abs=1e-6)
+
+
 def test_several_seeds_give_a_mean_with_its_spread():
     # Pixel errors on ACDC: CE 20, 40, 60 of 400; CE + DL 10, 20, 60; differences −10, −20, 0.
     runs = runs_with(20, 10, more=((40, 20), (60, 60)))

@@ -5,8 +5,9 @@ For each data set and arm (`acdc.ce_dl.…`): `dice`, `iou`, `pixel_error` after
 the seeds, per convention; `seeds`, how many; `collapsed`, in how many of them the network ends by predicting background
 only; `last_epochs`, the mean over the last 10 epochs: `mean` and `std` over the seeds, `epoch_std` from epoch to epoch
 within a training (root mean square over the seeds); `paper` as printed and `minus_paper`, ours less it, where the paper has
-the data set. For each data set, `ce_dl_minus_ce` holds what the Dice term changed, seed by seed: mean, std, n per convention. A
-value that does not exist is null; so is the standard deviation of one seed.
+the data set. For each data set, `ce_dl_minus_ce` holds what the Dice term changed, seed by seed: mean, std, n per convention;
+`ce_dl_minus_ce_last_epochs` the same of the means over the last 10 epochs, which jump less. A value that does not exist is
+null; so is the standard deviation of one seed.
 """
 
 import itertools
@@ -69,6 +70,9 @@ def metrics(runs: Runs) -> dict[str, dict]:
         found[dataset] = {
             **{arm: _arm([runs[dataset, arm, seed] for seed in seeds(runs)], each[arm], paper.get(arm)) for arm in ARMS},
             "ce_dl_minus_ce": _each([{key: with_dice[key] - plain[key] for key in plain} for with_dice, plain in pairs]),
+            "ce_dl_minus_ce_last_epochs": _each(
+                [_tail(runs[dataset, "ce_dl", seed]) - _tail(runs[dataset, "ce", seed]) for seed in seeds(runs)]
+            ),
         }
     return found
 
@@ -91,7 +95,7 @@ def values(run: Run, name: str) -> dict[str, float]:
 
 def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float] | None) -> dict[str, Any]:
     tails = [run.history.tail(LAST_EPOCHS) for run in runs]
-    after, last_epochs = _each(values), _each([tail.mean(numeric_only=True) for tail in tails])
+    after, last_epochs = _each(values), _each([_tail(run) for run in runs])
     for convention, metric in itertools.product(CONVENTIONS, METRICS):
         variances = [tail[f"{metric}_{convention}"].var(ddof=1) for tail in tails]
         last_epochs[convention][metric]["epoch_std"] = _number(np.sqrt(np.mean(variances)))
@@ -110,6 +114,10 @@ def _arm(runs: list[Run], values: list[dict[str, float]], paper: dict[str, float
         "paper": paper or dict.fromkeys(METRICS),
         "minus_paper": less,
     }
+
+
+def _tail(run: Run) -> pd.Series:
+    return run.history.tail(LAST_EPOCHS).mean(numeric_only=True)
 
 
 def _each(values: list) -> dict[str, dict[str, dict[str, float | int | None]]]:
