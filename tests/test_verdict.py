@@ -69,7 +69,9 @@ def test_a_few_trainings_that_agree_but_scatter_are_told_and_confirm_nothing():
     assert table.loc["dice", "verdict"] == "not confirmed"
     assert table.loc["dice", "boot_low"] > 0
     text = verdict.markdown(table.reset_index(), "small", False)
-    assert "these trainings agree, but are too few: raises Dice, raises IoU, lowers pixel error" in text
+    assert "these few trainings agree on it: raises Dice, raises IoU, lowers pixel error" in text
+    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE - 0.08, BASE - 0.15]))
+    assert "these few trainings agree on the contrary: raises Dice" in verdict.markdown(table, "small", False)
 
 
 def test_one_training_confirms_nothing():

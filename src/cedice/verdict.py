@@ -120,12 +120,14 @@ def _verdict(row: Any) -> str:
     return "not confirmed"
 
 
-def _seen(row: dict[str, Any]) -> bool:
-    """Whether these trainings agree that the Dice term does what the paper says, though too few to confirm it."""
-    better = STATEMENTS[row["measure"]][1] * row["mean"] > 0
+def _leaning(row: dict[str, Any]) -> int:
+    """What these trainings, too few as they are, agree on about a statement that is not confirmed: 1 that the Dice term does
+    what the paper says, −1 the contrary, 0 nothing."""
     away = row["boot_low"] > 0 or row["boot_high"] < 0
     alike = row["agreeing"] == row["seeds"] > 1
-    return row["verdict"] == "not confirmed" and row["p_units"] < LEVEL and better and away and alike
+    if row["verdict"] != "not confirmed" or row["p_units"] >= LEVEL or not away or not alike:
+        return 0
+    return 1 if STATEMENTS[row["measure"]][1] * row["mean"] > 0 else -1
 
 
 def figures(datasets: Iterable[str]) -> dict[str, dict[str, int]]:
@@ -151,8 +153,9 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool) -> str:
         for verdict in ("confirmed", "contradicted", "not confirmed", "not measured"):
             if found := rows[rows["verdict"] == verdict]["statement"].to_list():
                 lines[-1] += f" {verdict.capitalize()}: that the Dice term {', '.join(found)}."
-        if found := [row["statement"] for row in rows.to_dict("records") if _seen(row)]:
-            lines[-1] += f" Of what is not confirmed these trainings agree, but are too few: {', '.join(found)}."
+        for side, what in ((1, "it"), (-1, "the contrary")):
+            if found := [row["statement"] for row in rows.to_dict("records") if _leaning(row) == side]:
+                lines[-1] += f" Not confirmed, though these few trainings agree on {what}: {', '.join(found)}."
         lines.append("")
     heads = [
         "data",
