@@ -67,7 +67,9 @@ def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
         target = reports / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    shutil.copy(folder / "params.yaml", checkout)
+    kept, today = (yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8")) for path in (folder, checkout))
+    # What came into the file since is left as it is: `dvc.yaml` asks for it.
+    (checkout / "params.yaml").write_text(yaml.safe_dump(today | kept, sort_keys=False), encoding="utf-8")
     lock = yaml.safe_load((checkout / "dvc.lock").read_text(encoding="utf-8"))
     entries = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     lock["stages"] |= entries
