@@ -1,10 +1,12 @@
 """What the kept experiments say, by hand; that they follow from what is kept; and what is refused."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from test_verdict import BASE, measured
 
@@ -116,3 +118,20 @@ def test_kept_with_the_parameters_of_the_project_it_is_no_experiment(reported, s
 def test_an_experiment_that_is_not_there_is_one_line(project, stage, command):
     assert command("git", "init", "-q", cwd=project)[0] == 0
     assert stage("keep", "--study", "demo", "--experiment", "alpha-9").startswith("error: no experiments are named 'alpha-9'")
+
+
+def test_an_experiment_of_an_earlier_time_is_laid_over_parameters_that_have_grown(tmp_path):
+    project, checkout, name = tmp_path / "project", tmp_path / "checkout", "reports/small/experiments/old"
+    kept = project / name / "history/acdc/ce-seed0.csv"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("epoch\n1\n")
+    (project / name / "params.yaml").write_text("small: {split: slice}\n")
+    (project / name / "dvc.lock").write_text("stages: {train: {cmd: b}}\n")
+    checkout.mkdir()
+    (checkout / "params.yaml").write_text("small: {split: patient}\nown: {datasets: []}\n")
+    (checkout / "dvc.lock").write_text("stages: {train: {cmd: a}, other: {cmd: c}}\n")
+    assert experiments.lay_over(Path(name), project, checkout) == ["train"]
+    assert yaml.safe_load((checkout / "params.yaml").read_text()) == {"small": {"split": "slice"}, "own": {"datasets": []}}
+    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
+    assert lock == {"train": {"cmd": "b"}, "other": {"cmd": "c"}}
+    assert (checkout / "reports/small/history/acdc/ce-seed0.csv").read_text() == kept.read_text()
