@@ -145,7 +145,7 @@ def test_the_command(given, project, monkeypatch, capsys, edit_params):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert "1 problems; the pipeline would stop at the first" in str(end.value)
-    assert "problem: p3/image.nii.gz has no mask (p3/mask.nii.gz)" in capsys.readouterr().out
+    assert "problem: mine: p3/image.nii.gz has no mask (p3/mask.nii.gz)" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["cedice", "data", "check", "yours"])
     with pytest.raises(SystemExit, match="unknown dataset 'yours': use one of acdc-test, "):
         cli.main()

@@ -99,8 +99,7 @@ def test_every_problem_is_told_not_the_first_only(tmp_path):
     )
     cases, problems = own(images="{split}/img.*", masks="{split}/gt.png").survey(tmp_path)
     assert not cases
-    told = [problem.replace(f"{tmp_path}/", "") for problem in problems]
-    assert told == [
+    assert [problem.removeprefix("mine: ") for problem in problems] == [
         "b/img.tif and b/img.png agree in all fields; name by another field what tells them apart",
         "c/img.mha: not of a kind that is read (.nii, .nii.gz, .png, .jpg, .jpeg, .tif, .tiff); "
         "make the pattern narrower, or convert it",

@@ -81,7 +81,8 @@ class Own:
         return found
 
     def survey(self, root: Path) -> tuple[list[Case], list[str]]:
-        """All cases that can be made of the files under ``root``, and a line for every file that is in the way."""
+        """All cases that can be made of the files under ``root``, and a line for every file that is in the way, named relative
+        to it: it may be a temporary folder."""
         masks, problems = self._matched(root, self._masks)
         taken = set(masks.values())
         images, more = self._matched(root, self._images, taken)
@@ -89,7 +90,10 @@ class Own:
         for key in sorted(images.keys() ^ masks.keys()):
             path, lacking = (images[key], "mask") if key in images else (masks[key], "image")
             pattern = self._given.masks if key in images else self._given.images
-            problems.append(f"{path} has no {lacking} ({_filled(pattern, dict(key))}); add it, or take the file away")
+            place = path.relative_to(root)
+            problems.append(
+                f"{self.NAME}: {place} has no {lacking} ({_filled(pattern, dict(key))}); add it, or take the file away"
+            )
         both = sorted(images.keys() & masks.keys(), key=lambda key: _ordered(dict(key)))
         if not both and not problems:
             problems.append(f"{self.NAME}: no file fits {self._given.images!r}; {self.ADVICE}")
@@ -100,7 +104,8 @@ class Own:
             side = _SIDES.get(fields.get("split", "train").lower())
             if side is None:
                 known = ", ".join(_SIDES)
-                problems.append(f"{images[key]}: {{split}} is {fields['split']!r} here; use one of {known}")
+                where = images[key].relative_to(root)
+                problems.append(f"{self.NAME}: {where}: {{split}} is {fields['split']!r} here; use one of {known}")
                 continue
             patient = _patient(fields)
             official = side if "split" in fields else None
@@ -123,12 +128,14 @@ class Own:
             if not match:
                 continue
             if not path.name.lower().endswith((*reading.VOLUMES, *pictures.SUFFIXES)):
-                kinds = ", ".join((*reading.VOLUMES, *pictures.SUFFIXES))
-                problems.append(f"{path}: not of a kind that is read ({kinds}); make the pattern narrower, or convert it")
+                kinds, where = ", ".join((*reading.VOLUMES, *pictures.SUFFIXES)), path.relative_to(root)
+                advice = "make the pattern narrower, or convert it"
+                problems.append(f"{self.NAME}: {where}: not of a kind that is read ({kinds}); {advice}")
                 continue
             key = tuple(sorted(match.groupdict().items()))
             if (other := found.setdefault(key, path)) != path:
-                problems.append(f"{path} and {other} agree in all fields; name by another field what tells them apart")
+                both = f"{path.relative_to(root)} and {other.relative_to(root)}"
+                problems.append(f"{self.NAME}: {both} agree in all fields; name by another field what tells them apart")
         return found, problems
 
 
