@@ -166,7 +166,7 @@ def markdown(table: pd.DataFrame, study: str, synthetic: bool) -> str:
         "p (Holm)",
         "detectable",
         "these trainings: 95 % interval",
-        "p (Holm)",
+        "these trainings: p (Holm)",
         "n",
         "seeds of this sign",
         "the paper",
