@@ -14,7 +14,9 @@ from contest import run
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance, compute_surface_dice
 from monai.networks.utils import one_hot
 
-from cedice import boundaries, paths, slices
+from cedice import paths
+from cedice.data import slices
+from cedice.evaluation import boundaries
 
 CLASSES = 4
 

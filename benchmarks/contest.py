@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from cedice import hardware
+from cedice.training import hardware
 
 
 def run(contenders: dict[str, Callable[[], object]], repeats: int, unit: str, per: float = 1) -> dict[str, float]:

@@ -12,7 +12,9 @@ from contest import run
 from monai.metrics import DiceMetric, MeanIoU
 from monai.networks.utils import one_hot
 
-from cedice import hardware, metrics, paths, slices
+from cedice import metrics, paths
+from cedice.data import slices
+from cedice.training import hardware
 
 CLASSES = 4
 

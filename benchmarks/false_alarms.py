@@ -1,4 +1,4 @@
-"""How often a difference is called where there is none: by patients alone, and by patients and trainings (`cedice.statistics`).
+"""How often a difference is called where there is none: by patients alone, and by patients and trainings (`statistics`).
 
 `python benchmarks/false_alarms.py` draws differences of mean 0 with the spreads that the foreground Dice has in study `small`,
 of seeds, of patients (slices), and of both together, and prints the share of draws that each rule calls, at a level of 5 %. "By
@@ -8,8 +8,9 @@ patients alone": Wilcoxon's p below 5 %, the bootstrap interval without 0, and a
 import numpy as np
 import pandas as pd
 
-from cedice import params, summary, verdict
-from cedice.statistics import LEVEL, paired
+from cedice import params
+from cedice.analysis.statistics import LEVEL, paired
+from cedice.evaluation import counts, runs
 
 DRAWS = 1000
 
@@ -33,8 +34,8 @@ def main() -> None:
 def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float], int]:
     """Standard deviations of seeds, patients and the rest in the differences of foreground Dice, and how many patients."""
     dice = {
-        arm: pd.DataFrame(verdict.regions(summary.Run.of("small", dataset, arm, seed).counts)["dice"] for seed in seeds)
-        for arm in params.ARMS
+        loss: pd.DataFrame(counts.regions(runs.Run.of("small", dataset, loss, seed).counts)["dice"] for seed in seeds)
+        for loss in params.LOSSES
     }
     found = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()
     by_seed, by_unit = found.mean(axis=1), found.mean(axis=0)

@@ -17,14 +17,14 @@ import numpy as np
 import yaml
 
 from cedice import paths
-from cedice.slices import SIZE
+from cedice.data.slices import SIZE
 
 ROOT = Path(__file__).parent.parent
 PATIENTS = (95, 950)  # of two volumes with ten slices each: 1,900 and 19,000 slices
 SHAPE = (216, 256, 10)
 TRAIN = {"base_channels": 1, "depth": 1, "batch_size": 16}
-ARM = ("--dataset", "acdc", "--loss", "ce", "--seed", "0")
-STAGES = {"preprocess": ARM[:2], "train": ARM, "evaluate": ARM, "measure": ARM}
+LOSS = ("--dataset", "acdc", "--loss", "ce", "--seed", "0")
+STAGES = {"preprocess": LOSS[:2], "train": LOSS, "evaluate": LOSS, "measure": LOSS}
 
 
 def project(folder: Path) -> None:
@@ -33,7 +33,7 @@ def project(folder: Path) -> None:
     settings["demo"]["train"] |= TRAIN
     settings["demo"]["epochs"]["acdc"] = 1
     (folder / "params.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    run(folder, "download", *ARM[:2])
+    run(folder, "download", *LOSS[:2])
 
 
 def volumes(folder: Path, patients: int) -> None:

@@ -13,11 +13,12 @@ import nibabel
 import numpy as np
 import torch
 
-from cedice import delivery, hardware, prediction
-from cedice.intensity import Intensity
-from cedice.models import Model
-from cedice.slices import SIZE
-from cedice.training import autocast
+from cedice.data.intensity import Intensity
+from cedice.data.slices import SIZE
+from cedice.inference import outputs, predict
+from cedice.inference.model_file import Model
+from cedice.training import hardware
+from cedice.training.forward import autocast
 from cedice.unet import UNet
 
 CLASSES = ("background", "right lung", "left lung", "infection")
@@ -34,19 +35,19 @@ def main() -> None:
         file = Path(folder) / "ct.nii.gz"
         voxels = np.random.default_rng(0).integers(-1000, 400, (512, 512, given.slices), dtype=np.int16)
         nibabel.Nifti1Image(voxels, np.diag([0.7, 0.7, 1, 1])).to_filename(file)
-        scan, reading = timed(lambda: prediction.read(file))
+        scan, reading = timed(lambda: predict.read(file))
         print(f"512×512×{given.slices} on {hardware.device_name()}, {precision}; reading the file {reading:.1f} s")
         for channels in given.channels:
             network = UNet(1, len(CLASSES), channels).to(device, memory_format=torch.channels_last).eval()
             model = Model(network, CLASSES, Intensity("window", -1250, 250), SIZE, {})
-            (labels, _), seconds = timed(lambda model=model: prediction.predict(model, scan, precision, keep=False))
+            (labels, _), seconds = timed(lambda model=model: predict.predict(model, scan, precision, keep=False))
             _, alone = timed(lambda network=network: forward(network, len(scan.image), device, precision))
             rate = len(scan.image) / seconds
             print(
                 f"{channels:>3} channels: {seconds:6.1f} s, {rate:5.1f} slices a second; the network alone {alone:.1f} s",
                 flush=True,
             )
-        _, writing = timed(lambda: delivery.write(scan, labels, None, CLASSES, Path(folder)))
+        _, writing = timed(lambda: outputs.write(scan, labels, None, CLASSES, Path(folder)))
     print(f"writing labels and preview {writing:.1f} s")
 
 

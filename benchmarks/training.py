@@ -25,10 +25,13 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from cedice import hardware, paths, slices
+from cedice import paths
+from cedice.data import slices
 from cedice.losses import CEDiceLoss, dice_loss
-from cedice.training import Settings, Tensors, autocast
-from cedice.training import _train_epoch as train_epoch  # the very loop
+from cedice.training import hardware
+from cedice.training.forward import Tensors, autocast
+from cedice.training.loop import _train_epoch as train_epoch
+from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 CLASSES, BATCH, RATE = 4, 16, 0.01

@@ -5,17 +5,18 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from cedice import paths, verdict
+from cedice import paths
+from cedice.analysis.verdict import claims
 from cedice.files import write_text
-from cedice.stage import Job, run
+from cedice.pipeline.stage import Job, run
 
 
-def claim(job: Job) -> None:
+def write(job: Job) -> None:
     table = pd.read_csv(paths.reports(job.study) / "verdict.csv")
     target = Path("reports/claims.yaml")
-    write_text(target, yaml.safe_dump(verdict.claims(table, job.study), sort_keys=False, allow_unicode=True))
+    write_text(target, yaml.safe_dump(claims(table, job.study), sort_keys=False, allow_unicode=True))
     print(f"{target} written")
 
 
 if __name__ == "__main__":
-    run(claim)
+    run(write)

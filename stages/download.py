@@ -1,16 +1,18 @@
 """Obtain a data set's files (the archive, or the phantom of the demo) and say what was obtained."""
 
-from cedice import hardware, paths
-from cedice.datasets import archives, phantoms
+from cedice import paths
+from cedice.data import archives, registry
+from cedice.data.phantoms import generate
 from cedice.files import write_json
-from cedice.stage import Job, run
+from cedice.pipeline.stage import Job, run
+from cedice.training import hardware
 
 
 def download(job: Job) -> None:
     hardware.require(job.study, job.settings.hardware)  # before a download of gigabytes, not after it
-    source, destination = job.source, paths.raw(job.study, job.dataset)
+    source, destination = registry.find(job.dataset, job.params.datasets), paths.raw(job.study, job.dataset)
     if job.settings.source.kind == "phantom":
-        obtained = phantoms.obtain(job.dataset, job.settings.source.patients, job.settings.source.seed, destination)
+        obtained = generate.obtain(job.dataset, job.settings.source.patients, job.settings.source.seed, destination)
     else:
         obtained = archives.obtain(source, destination)
     write_json(paths.source(job.study, job.dataset), obtained)

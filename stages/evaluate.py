@@ -1,23 +1,26 @@
-"""Predict the validation slices with an arm's weights; write counts per slice and class, and the predicted label maps."""
+"""Predict the validation slices with a training's weights; write counts per slice and class, and the predicted label maps."""
 
-from cedice import evaluation, hardware, paths, slices, weights
-from cedice.stage import Job, run
-from cedice.training import Tensors
+from cedice import paths
+from cedice.data import slices
+from cedice.evaluation.counts import pooled_headline
+from cedice.evaluation.evaluate import evaluate, save
+from cedice.pipeline.stage import Job, run
+from cedice.training import hardware, weights
+from cedice.training.forward import Tensors
 
 
-def evaluate(job: Job) -> None:
+def write(job: Job) -> None:
     hardware.tune()
     device = hardware.device()
-    model, header = weights.load(paths.weights(*job.arm), device)
+    model, header = weights.load(paths.weights(job.training), device)
     data = slices.load(*paths.slices(job.study, job.dataset))
     val = data.rows("val")
     tensors = Tensors.of(data.images, data.masks, device).part(val)
-    counts, labels = evaluation.evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
-    evaluation.save(counts, labels, paths.counts(*job.arm), paths.predictions(*job.arm))
-    values = evaluation.pooled_headline(counts)
-    shown = ", ".join(f"Dice {name} {found['dice']:.4f}" for name, found in values.items())
-    print(f"{job.name}: {len(labels)} slices, {shown}")
+    counts, labels = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
+    save(counts, labels, paths.counts(job.training), paths.predictions(job.training))
+    shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(counts).items())
+    print(f"{job.training}: {len(labels)} slices, {shown}")
 
 
 if __name__ == "__main__":
-    run(evaluate, "dataset", "loss", "seed")
+    run(write, "dataset", "loss", "seed")

@@ -3,13 +3,13 @@
 Not a stage of `dvc.yaml`: experiments are Git references, which no stage can depend on.
 """
 
-from cedice import experiments
-from cedice.stage import Job, run
+from cedice.pipeline.keep import keep
+from cedice.pipeline.stage import Job, run
 
 
-def keep(job: Job) -> None:
-    print(f"{experiments.keep(job.study, job.experiment)} written; `dvc repro experiments` takes it in")
+def write(job: Job) -> None:
+    print(f"{keep(job.study, job.given['experiment'])} written; `dvc repro experiments` takes it in")
 
 
 if __name__ == "__main__":
-    run(keep, "experiment")
+    run(write, "experiment")

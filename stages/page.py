@@ -1,14 +1,16 @@
 """Put a study's results on one self-contained page (`index.html`)."""
 
-from cedice import page, paths, summary
+from cedice import paths
+from cedice.evaluation.runs import Run
 from cedice.files import write_text
-from cedice.stage import Job, run
+from cedice.pipeline.stage import Job, run
+from cedice.reporting.page import render
 
 
 def write(job: Job) -> None:
-    runs = {training: summary.Run.of(job.study, *training) for training in job.trainings}
+    runs = {training.key: Run.of(training) for training in job.trainings}
     target = paths.reports(job.study) / "index.html"
-    write_text(target, page.render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
+    write_text(target, render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
     print(f"{target} written")
 
 

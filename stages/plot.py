@@ -1,48 +1,62 @@
-"""Draw the figures of a study, 1 to 7 of the paper's. "without-slices" leaves out 2 and 3, whose images Git does not hold."""
+"""Draw the figures of a study that need no image: 1 and from 4 on."""
+
+from collections.abc import Iterator
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from cedice import figures, paths, slices, verdict
-from cedice.files import read_arrays
-from cedice.paper import TABLE_1, titles
-from cedice.params import ARMS
-from cedice.stage import Job, run
+from cedice import paths
+from cedice.files import replacing, save_figure
+from cedice.paper import TABLE_1, figure_numbers, titles
+from cedice.params import LOSSES
+from cedice.paths import Training
+from cedice.pipeline.stage import Job, run
+from cedice.reporting import figures
 
 
 def plot(job: Job) -> None:
-    seeds = job.settings.seeds
-    note = f"study {job.study}" + (", synthetic data" if job.synthetic else "")
-    alphas = {arm: f"{getattr(job.params.loss, arm).alpha:g}" for arm in ARMS}
-    network = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
-    classes = max(len(job.source_of(dataset).CLASSES) for dataset in job.datasets)
-    drawn = {1: figures.network({"in_channels": 1, "out_channels": 1 if classes == 2 else classes, **network})}
-    if job.figures == "all":
-        validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in job.datasets}
-        for number, arm in ((2, "ce"), (3, "ce_dl")):
-            files = {dataset: paths.predictions(job.study, dataset, arm, seeds[0]) for dataset in job.datasets}
-            labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
-            title = f"Figure {number}. Five validation slices, α = {alphas[arm]} ({note}, seed {seeds[0]})"
-            drawn[number] = figures.predictions(validation, labels, title)
-    numbers = verdict.figures(job.datasets)
+    with replacing(paths.figures(job.study), folder=True) as new:
+        for number, figure in [network(job), *curves(job), errors(job), sizes(job)]:
+            save_figure(figure, new / f"figure{number}.png")
+    print(f"figures in {paths.figures(job.study)}")
+
+
+def network(job: Job) -> tuple[int, Figure]:
+    options = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
+    classes = max(len(job.classes(dataset)) for dataset in job.datasets)
+    return 1, figures.network({"in_channels": 1, "out_channels": 1 if classes == 2 else classes, **options})
+
+
+def curves(job: Job) -> Iterator[tuple[int, Figure]]:
+    count = len(job.settings.seeds)
+    spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
     for dataset, title in titles(job.datasets).items():
-        number, paper = numbers[dataset]["dice"], None if job.synthetic else TABLE_1.get(dataset)
-        histories = {arm: [pd.read_csv(paths.history(job.study, dataset, arm, seed)) for seed in seeds] for arm in ARMS}
-        spread = f"; mean, lowest and highest of {len(seeds)} seeds" if len(seeds) > 1 else ""
-        heading = f"Figure {number}. {title} validation set over the epochs ({note}{spread})"
-        drawn[number] = figures.curves(histories, alphas, heading, paper)
+        number = figure_numbers(job.datasets)[dataset]["dice"]
+        histories = {loss: [pd.read_csv(paths.history(each)) for each in _of(job, dataset, loss)] for loss in LOSSES}
+        heading = f"Figure {number}. {title} validation set over the epochs ({job.note}{spread})"
+        paper = None if job.synthetic else TABLE_1.get(dataset)
+        yield number, figures.curves(histories, job.alphas, heading, paper)
+
+
+def errors(job: Job) -> tuple[int, Figure]:
+    number = figure_numbers(job.datasets)[job.datasets[0]]["border"]
     profiles = {
-        dataset: {arm: [pd.read_csv(paths.errors(job.study, dataset, arm, seed)) for seed in seeds] for arm in ARMS}
+        dataset: {loss: [pd.read_csv(paths.errors(each)) for each in _of(job, dataset, loss)] for loss in LOSSES}
         for dataset in job.datasets
     }
-    number = numbers[job.datasets[0]]["border"]
-    drawn[number] = figures.errors(profiles, alphas, f"Figure {number}. Errors by distance to the true border ({note})")
+    title = f"Figure {number}. Errors by distance to the true border ({job.note})"
+    return number, figures.errors(profiles, job.alphas, title)
+
+
+def sizes(job: Job) -> tuple[int, Figure]:
+    number = figure_numbers(job.datasets)[job.datasets[0]]["small_targets"]
     targets = pd.read_csv(paths.reports(job.study) / "targets.csv")
-    number = numbers[job.datasets[0]]["small_targets"]
-    drawn[number] = figures.sizes(targets, alphas, f"Figure {number}. Dice of targets by size ({note})")
-    for number, figure in drawn.items():
-        figures.save(figure, paths.figures(job.study) / f"figure{number}.png")
-    print(f"{len(drawn)} figures in {paths.figures(job.study)}")
+    return number, figures.sizes(targets, job.alphas, f"Figure {number}. Dice of targets by size ({job.note})")
+
+
+def _of(job: Job, dataset: str, loss: str) -> list[Training]:
+    return [training for training in job.trainings if training.key[:2] == (dataset, loss)]
 
 
 if __name__ == "__main__":
-    run(plot, "figures")
+    run(plot)

@@ -1,4 +1,4 @@
-"""Train the U-Net of one arm and seed; write its weights, one history row per epoch, and a record of the run.
+"""Train the U-Net with one loss and seed; write its weights, one history row per epoch, and a record of the run.
 
 Runs alone, or as several processes under `torchrun`, of which the first writes.
 """
@@ -7,13 +7,17 @@ import json
 
 import pandas as pd
 
-from cedice import checkpoints, distributed, hardware, paths, provenance, slices, weights
-from cedice.files import replacing, sha256, write_json
-from cedice.stage import Job, run
-from cedice.training import Settings, Tensors, train
+from cedice import paths
+from cedice.data import slices
+from cedice.files import sha256, write_csv, write_json
+from cedice.pipeline.stage import Job, run
+from cedice.training import checkpoints, distributed, hardware, provenance, weights
+from cedice.training.forward import Tensors
+from cedice.training.loop import train
+from cedice.training.settings import Settings
 
 
-def train_arm(job: Job) -> None:
+def write(job: Job) -> None:
     hardware.require(job.study, job.settings.hardware)
     hardware.tune()
     device = hardware.device()
@@ -22,11 +26,11 @@ def train_arm(job: Job) -> None:
     data_sha256 = json.loads(paths.source(job.study, job.dataset).read_text())["sha256"]
     options = job.settings.train.model_dump()
     settings = Settings(
-        classes=len(job.source.CLASSES),
-        alpha=getattr(job.params.loss, job.loss).alpha,
-        epochs=job.epochs,
+        classes=len(job.classes(job.dataset)),
+        alpha=getattr(job.params.loss, job.training.loss).alpha,
+        epochs=job.settings.epochs[job.dataset],
         precision=hardware.precision(options.pop("precision")),
-        seed=job.seed,
+        seed=job.training.seed,
         **options,
     )
     whole = Tensors.of(data.images, data.masks, device)
@@ -36,12 +40,11 @@ def train_arm(job: Job) -> None:
     with distributed.group(device):
         name = hardware.device_name()
         checkpoint = checkpoints.path(checkpoints.key(settings.described() | inputs | {"device": name}))
-        model, history = train(train_data, val_data, settings, checkpoint, job.name)
+        model, history = train(train_data, val_data, settings, checkpoint, str(job.training))
         if distributed.rank():
             return
-    weights.save(paths.weights(*job.arm), model, settings, inputs)
-    with replacing(paths.history(*job.arm)) as new:
-        pd.DataFrame(history).to_csv(new, index=False, lineterminator="\n")
+    weights.save(paths.weights(job.training), model, settings, inputs)
+    write_csv(paths.history(job.training), pd.DataFrame(history))
     record = {
         "device": name,
         "versions": provenance.versions(),
@@ -52,9 +55,9 @@ def train_arm(job: Job) -> None:
         "data_sha256": data_sha256,
         **inputs,
     }
-    write_json(paths.run_record(*job.arm), record)
+    write_json(paths.run_record(job.training), record)
     checkpoints.discard(checkpoint)
 
 
 if __name__ == "__main__":
-    run(train_arm, "dataset", "loss", "seed")
+    run(write, "dataset", "loss", "seed")

@@ -2,28 +2,29 @@
 
 import pandas as pd
 
-from cedice import paths, verdict
-from cedice.evaluation import load_counts
-from cedice.files import replacing, write_text
-from cedice.stage import Job, run
+from cedice import paths
+from cedice.analysis.verdict import Measured, judge
+from cedice.evaluation.counts import load_counts
+from cedice.files import write_csv, write_text
+from cedice.paths import Training
+from cedice.pipeline.stage import Job, run
+from cedice.reporting.verdict import markdown
 
 
-def judge(job: Job) -> None:
-    table = verdict.judge({training: _measured(job, *training) for training in job.trainings})
+def verdict(job: Job) -> None:
+    table = judge({training.key: _measured(job, training) for training in job.trainings})
     folder = paths.reports(job.study)
-    with replacing(folder / "verdict.csv") as new:
-        table.to_csv(new, index=False, lineterminator="\n", float_format="%.6g")
-    write_text(folder / "verdict.md", verdict.markdown(table, job.study, job.synthetic))
+    write_csv(folder / "verdict.csv", table, float_format="%.6g")
+    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic))
     print(f"{folder / 'verdict.md'} written")
 
 
-def _measured(job: Job, dataset: str, arm: str, seed: int) -> verdict.Measured:
-    training, text = (job.study, dataset, arm, seed), {"slice": str, "volume": str, "patient": str}
-    counts = load_counts(paths.counts(*training), len(job.source_of(dataset).CLASSES))
-    return verdict.Measured(
-        counts, pd.read_csv(paths.surfaces(*training), dtype=text), pd.read_csv(paths.targets(*training), dtype=text)
-    )
+def _measured(job: Job, training: Training) -> Measured:
+    text = {"slice": str, "volume": str, "patient": str}
+    counts = load_counts(paths.counts(training), len(job.classes(training.dataset)))
+    surfaces, targets = (pd.read_csv(path, dtype=text) for path in (paths.surfaces(training), paths.targets(training)))
+    return Measured(counts, surfaces, targets)
 
 
 if __name__ == "__main__":
-    run(judge)
+    run(verdict)

@@ -17,8 +17,9 @@ import nibabel
 import numpy as np
 from PIL import Image
 
-from cedice.datasets import acdc, covid_semiseg, phantoms
-from cedice.datasets.cases import Case
+from cedice.data.cases import Case
+from cedice.data.phantoms import generate
+from cedice.data.sources import acdc, covid19
 from cedice.errors import CediceError
 
 Fault = Callable[[Case], None]
@@ -199,12 +200,12 @@ PICTURES: dict[str, Expected] = {
     "no image": Expected(lambda c: c.image.unlink(), "has no image"),
 }
 NUMBER = 3  # the case that is damaged: one with a lesion
-KINDS = {"acdc": (acdc, VOLUMES), "covid19": (covid_semiseg, PICTURES)}
+KINDS = {"acdc": (acdc, VOLUMES), "covid19": (covid19, PICTURES)}
 
 
 def sound(dataset: str, root: Path) -> Path:
     """Generate what the faults are made in."""
-    phantoms.obtain(dataset, 5, 0, root)
+    generate.obtain(dataset, 5, 0, root)
     return root
 
 

@@ -24,14 +24,18 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from cedice import evaluation, models, params, slices, weights
-from cedice.datasets import covid_semiseg, nifti, packed, pictures
-from cedice.datasets.cases import Case
+from cedice import params
+from cedice.data import nifti, packed, pictures, preprocess, slices
+from cedice.data.cases import Case
+from cedice.data.intensity import Intensity
+from cedice.data.sources import covid19
 from cedice.errors import CediceError
+from cedice.evaluation import counts
 from cedice.files import read_arrays
-from cedice.intensity import Intensity
-from cedice.models import Model
-from cedice.training import Settings
+from cedice.inference import model_file
+from cedice.inference.model_file import Model
+from cedice.training import weights
+from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 SECONDS = 10
@@ -58,13 +62,13 @@ def _picture(path: Path) -> None:
 
 
 def _read_mask(path: Path) -> object:
-    return covid_semiseg.read(Case("a", "a", "", 1, "train", path, path))
+    return covid19.read(Case("a", "a", "", 1, "train", path, path))
 
 
 def _read_image(path: Path) -> object:
     mask = path.parent.parent / "mask-of-image.png"
     _picture(mask)
-    return covid_semiseg.read(Case("a", "a", "", 1, "train", path, mask))
+    return covid19.read(Case("a", "a", "", 1, "train", path, mask))
 
 
 def _zip(path: Path) -> None:
@@ -91,7 +95,7 @@ def _unpack(path: Path) -> None:
 def _slices(path: Path) -> None:
     arrays = np.zeros((2, 8, 8), np.uint8)
     index = pd.DataFrame({"slice": ["a", "b"], "volume": "v", "patient": "p", "frame": "", "split": ["train", "val"]})
-    slices.save(slices.Slices(arrays, arrays, index), path, path.with_suffix(".csv"))
+    preprocess.save(slices.Slices(arrays, arrays, index), path, path.with_suffix(".csv"))
     path.with_suffix(".csv").rename(path.parent.parent / "index.csv")
 
 
@@ -105,7 +109,7 @@ def _weights(path: Path) -> None:
 
 def _model(path: Path) -> None:
     model = Model(UNet(**SETTINGS.network()), ("background", "a"), Intensity("window", 0, 1), 16, {})
-    models.save(path, model, SETTINGS.network())
+    model_file.save(path, model, SETTINGS.network())
 
 
 def _deep_picture(path: Path) -> None:
@@ -126,10 +130,10 @@ KINDS = [
     Kind("archive.tar.gz", _tar, _unpack),
     Kind("arrays.npz", _slices, lambda path: read_arrays(path, "images")),
     Kind("slices.npz", _slices, _read_slices),
-    Kind("counts.csv", _copy("reports/demo/counts/covid19/ce-seed0.csv"), lambda path: evaluation.load_counts(path, 2)),
+    Kind("counts.csv", _copy("reports/demo/counts/covid19/ce-seed0.csv"), lambda path: counts.load_counts(path, 2)),
     Kind("params.yaml", _copy("params.yaml"), params.load),
     Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"))),
-    Kind("model.safetensors", _model, lambda path: models.load(path, torch.device("cpu"))),
+    Kind("model.safetensors", _model, lambda path: model_file.load(path, torch.device("cpu"))),
     Kind("picture.tif", _deep_picture, pictures.read),
 ]
 

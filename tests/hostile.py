@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cedice.datasets import packed
+from cedice.data import packed
 
 ZIP: dict[str, tuple[Callable[[zipfile.ZipFile], None], str]] = {
     "absolute path": (lambda z: z.writestr("/etc/cedice", "x"), "leads out"),

@@ -26,8 +26,9 @@ import torch
 from safetensors import safe_open
 from tqdm import tqdm
 
-from cedice import training
-from cedice.training import Settings, Tensors
+from cedice.training import loop
+from cedice.training.forward import Tensors
+from cedice.training.settings import Settings
 
 SETTINGS = Settings(
     classes=3,
@@ -51,9 +52,9 @@ def train(folder: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
     data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
     tqdm.set_lock(threading.RLock())  # its default is shared with forks: one killed while holding it would stop all others
-    training._SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
+    loop._SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
     with contextlib.redirect_stdout(io.StringIO()):
-        model, history = training.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
+        model, history = loop.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
     weights = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
     (folder / "done").write_text(json.dumps([*timeless(history), weights]))
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from conftest import ROOT
 
-from cedice import params, weights
+from cedice import params
 from cedice.errors import CediceError
 from cedice.files import read_arrays
+from cedice.training import weights
 
 CODE = [path for folder in ("src", "stages", "benchmarks", ".ci") for path in sorted((ROOT / folder).rglob("*.py"))]
 # Called name → the keyword that makes it safe, None where nothing does.

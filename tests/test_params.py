@@ -17,7 +17,7 @@ def test_the_committed_file_is_the_papers_setting():
     paper = params.load(ROOT / "params.yaml").paper
     assert paper.train.base_channels == 64
     assert paper.train.learning_rate == 0.01
-    assert (paper.epochs.acdc, paper.epochs.covid19) == (100, 100)
+    assert paper.epochs == {"acdc": 100, "covid19": 100}
     assert paper.hardware == "gpu"
 
 

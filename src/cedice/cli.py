@@ -1,30 +1,30 @@
 """The command `cedice`: what a user does beside the pipeline's stages."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import pandas as pd
 import shtab
 import torch
 
-from cedice import datacheck, delivery, export, hardware, models, params, prediction, release, verify
-from cedice.datasets import registry
-from cedice.errors import CediceError
-from cedice.files import replacing
+from cedice import params
+from cedice.analysis.statistics import units_needed
+from cedice.analysis.verdict import STATEMENTS
+from cedice.data import check, reading, registry
+from cedice.data.reading import Scan
+from cedice.errors import CediceError, reported
+from cedice.files import replacing, save_figure
+from cedice.inference import export, model_file, outputs, predict, release
+from cedice.paths import Training
+from cedice.pipeline import verify
+from cedice.training import hardware
 
 
 def main() -> None:
     """Parse the command line, do it; status 1 and one line on standard error for anything the user can mend."""
     given = parser().parse_args()
-    try:
+    with reported("interrupted; nothing was left half-written"):
         given.do(given)
-    except CediceError as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
-    except OSError as error:
-        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.exit("error: interrupted; nothing was left half-written")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "cedice predict acdc heart.nii.gz -o labels/",
         "cedice predict my-model.safetensors scans/ -o labels/ --probabilities",
     )
-    known = ", ".join(models.released())
+    known = ", ".join(model_file.released())
     predict.add_argument("model", metavar="MODEL", help=f"a model file, or one that comes along: {known}")
     predict.add_argument("scans", metavar="SCAN", nargs="+", type=Path, help="volume, image, or folder of them")
     predict.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
@@ -101,24 +101,24 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _predict(given: argparse.Namespace) -> None:
-    file, scans = models.find(given.model), prediction.find(given.scans)
+    file, scans = model_file.find(given.model), predict.find(given.scans)
     if given.device == "cuda" and not torch.cuda.is_available():
         raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
     device = torch.device("cpu") if given.device == "cpu" else hardware.device()
     hardware.tune()
-    model, precision = models.load(file, device), hardware.precision("auto")
+    model, precision = model_file.load(file, device), hardware.precision("auto")
     found = []
     for path in scans:
-        scan = prediction.read(path)
-        labels, probabilities = prediction.predict(model, scan, precision, given.probabilities)
-        delivery.write(scan, labels, probabilities, model.classes, given.out)
-        found.append(delivery.volumes(scan, labels, model.classes))
+        scan = reading.scan(path)
+        labels, probabilities = predict.predict(model, scan, precision, given.probabilities)
+        outputs.write(scan, labels, probabilities, model.classes, given.out)
+        found.append(outputs.volumes(scan, labels, model.classes))
         print(_told(scan, found[-1]), flush=True)
     with replacing(given.out / "volumes.csv") as new:
         pd.concat(found).to_csv(new, index=False, lineterminator="\n")
 
 
-def _told(scan: prediction.Scan, found: pd.DataFrame) -> str:
+def _told(scan: Scan, found: pd.DataFrame) -> str:
     sizes = [
         f"{name} {voxels} pixels" if pd.isna(ml) else f"{name} {ml:.1f} ml"
         for name, voxels, ml in found[["class", "voxels", "ml"]].itertuples(index=False)
@@ -129,32 +129,34 @@ def _told(scan: prediction.Scan, found: pd.DataFrame) -> str:
 def _release(given: argparse.Namespace) -> None:
     project = params.load()
     params.check_name("study", given.study, params.STUDIES)
-    study = getattr(project, given.study)
-    params.check_name("dataset", given.dataset, tuple(study.passes))
-    params.check_name("loss", given.loss, params.ARMS)
+    study = project.study(given.study)
+    params.check_name("dataset", given.dataset, tuple(study.epochs))
+    params.check_name("loss", given.loss, params.LOSSES)
     params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds))
-    if given.out.suffix != models.SUFFIX:
-        raise CediceError(f"{given.out}: a model file's name ends in {models.SUFFIX}")
+    if given.out.suffix != model_file.SUFFIX:
+        raise CediceError(f"{given.out}: a model file's name ends in {model_file.SUFFIX}")
     source = registry.find(given.dataset, project.datasets)
-    release.release((given.study, given.dataset, given.loss, int(given.seed)), study.seeds, source, given.out)
+    release.release(Training(given.study, given.dataset, given.loss, int(given.seed)), study.seeds, source, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 
 def _export(given: argparse.Namespace) -> None:
-    export.export(models.load(models.find(given.model), torch.device("cpu")), given.onnx)
+    export.export(model_file.load(model_file.find(given.model), torch.device("cpu")), given.onnx)
     print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
 
 
 def _check(given: argparse.Namespace) -> None:
     project = params.load()
-    params.check_name("dataset", given.name, (*project.datasets, *params.DATASETS))
+    params.check_name("dataset", given.name, tuple(project.datasets))
     source = registry.find(given.name, project.datasets)
-    found = datacheck.check(source, "patient" if given.name in params.DATASETS else project.own.split)
+    found = check.check(
+        source, "patient" if given.name in params.DATASETS else project.own.split, units_needed(len(STATEMENTS))
+    )
     for line in found.lines:
         print(line)
     if found.slices:
         sheet, made = Path("data/check") / f"{given.name}.png", found.slices
-        delivery.save(delivery.preview(source.NAME, made.index["slice"], made.images, made.masks, source.CLASSES), sheet)
+        save_figure(outputs.preview(source.NAME, made.index["slice"], made.images, made.masks, source.CLASSES), sheet)
         print(f"contact sheet: {sheet}")
     for line in found.warnings:
         print(f"warning: {line}")

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-PUBLISHED = (  # all of `cedice.datasets.registry`, as a test makes sure
+PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper's first
+    "acdc",
+    "covid19",
     "acdc-test",
     "covid-ct-infection",
     "covid-ct-lung",
@@ -26,7 +28,7 @@ class Strict(BaseModel):
 
 
 class Rule(Strict):
-    """Which intensities become 0 and 255: percentiles of a volume, or a window (`cedice.intensity`)."""
+    """Which intensities become 0 and 255: percentiles of a volume, or a window (`cedice.data.intensity`)."""
 
     kind: Literal["percentiles", "window"]
     low: float
@@ -43,7 +45,7 @@ class Rule(Strict):
 
 class Files(Strict):
     """A data set of one's own: ``path`` of its folder or archive; which paths in it are ``images`` and ``masks``
-    (`cedice.datasets.own`); the ``classes``, each with the value or values that it has in a mask."""
+    (`cedice.data.sources.folder`); the ``classes``, each with the value or values that it has in a mask."""
 
     kind: Literal["files"]
     path: Annotated[str, Field(min_length=1)]

@@ -1,5 +1,22 @@
-"""The one error that a user's input can cause; its text is the one line that the user sees."""
+"""The one error that a user's input can cause, and the one line that the user sees of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class CediceError(Exception):
     """What is wrong, where (file, key, slice) and what to do about it, in one line."""
+
+
+@contextmanager
+def reported(interrupted: str) -> Iterator[None]:
+    """End the process with status 1 and one line on standard error for what the user can mend; Ctrl-C says ``interrupted``."""
+    try:
+        yield
+    except CediceError as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit(f"error: {interrupted}")

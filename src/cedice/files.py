@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,10 +81,22 @@ def tree_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a matplotlib figure as PNG, without the library's name in it, so that the same figure gives the same bytes."""
+    with replacing(path) as new:
+        figure.savefig(new, dpi=110, metadata={"Software": None})
+
+
 def write_arrays(target: Path, **arrays: np.ndarray) -> None:
     """Write named arrays as a compressed .npz through `replacing`; the same arrays give the same bytes."""
     with replacing(target) as new, new.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def write_csv(target: Path, table: Any, **options: Any) -> None:
+    """Write a pandas table without its index, lines ended as on Unix, through `replacing`; ``options`` as of `to_csv`."""
+    with replacing(target) as new:
+        table.to_csv(new, index=False, lineterminator="\n", **options)
 
 
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:

@@ -1,8 +1,12 @@
-"""Table 1 of the paper, as printed: validation set, one run a row, averaging rule unstated."""
+"""The paper's Table 1 as printed (validation set, one run a row, averaging rule unstated), and the words for its terms."""
 
 from collections.abc import Iterable
 
-_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order
+METRIC_TITLES = {"dice": "Dice", "iou": "IoU", "pixel_error": "Pixel error"}
+LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
+LOSS_COLOURS = {"ce": "#4477AA", "ce_dl": "#CC3311"}  # told apart by every kind of colour vision, and in grey
+DICE_ALONE = 1e6  # CE's share of the gradient is then about 10⁻⁶, and Adam does not mind the scale of a loss
+_DATASET_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order
 TABLE_1 = {
     "covid19": {
         "ce": {"dice": 0.9497, "iou": 0.9111, "pixel_error": 0.0176},
@@ -15,8 +19,30 @@ TABLE_1 = {
 }
 
 
+def difference(dataset: str, metric: str) -> float | None:
+    """CE + DL minus CE in Table 1; None where the paper has no such number."""
+    rows = TABLE_1.get(dataset)
+    return rows["ce_dl"][metric] - rows["ce"][metric] if rows and metric in rows["ce"] else None
+
+
 def titles(datasets: Iterable[str]) -> dict[str, str]:
-    """{data set: what people are shown}: the paper's first, in its order, then the others under their own names."""
+    """{data set: its title}: the paper's first, in its order, then the others under their own names."""
     names = list(dict.fromkeys(datasets))
-    others = {name: name for name in names if name not in _TITLES}
-    return {name: title for name, title in _TITLES.items() if name in names} | others
+    others = {name: name for name in names if name not in _DATASET_TITLES}
+    return {name: title for name, title in _DATASET_TITLES.items() if name in names} | others
+
+
+def alpha_title(alpha: float) -> str:
+    """ "0.25", or "Dice alone"."""
+    return "Dice alone" if alpha >= DICE_ALONE else f"{alpha:g}"
+
+
+def figure_numbers(datasets: Iterable[str]) -> dict[str, dict[str, int]]:
+    """{data set: {measure: the figure that shows it}}: from 4 on the curves of each, then one of borders, one of sizes."""
+    first = 4
+    names = list(titles(datasets))
+    borders = first + len(names)
+    return {
+        name: {"dice": own, "iou": own, "pixel_error": own, "border": borders, "small_targets": borders + 1}
+        for own, name in enumerate(names, start=first)
+    }

@@ -1,17 +1,18 @@
 """`params.yaml` as typed, validated objects; a wrong or unknown key is one line that names it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cedice.described import PUBLISHED, Files, Published, Strict
 from cedice.errors import CediceError
 
 DATASETS = ("acdc", "covid19")  # the paper's
-ARMS = ("ce", "ce_dl")
+LOSSES = ("ce", "ce_dl")
 STUDIES = ("demo", "small", "paper", "own")
+StudyName = Literal["demo", "small", "paper", "own"]
 
 
 class Phantom(Strict):
@@ -28,21 +29,8 @@ class Archive(Strict):
     kind: Literal["archive"]
 
 
-class Described(Strict):
-    """The data sets that `datasets` describes."""
-
-    kind: Literal["described"]
-
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
-
-
-class Epochs(Strict):
-    """Of the paper's data sets."""
-
-    acdc: Passes
-    covid19: Passes
 
 
 class Train(Strict):
@@ -63,62 +51,40 @@ class Train(Strict):
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
 
 
-class _Study(Strict):
+class Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", or
-    "slice" to measure leakage) and its training, once for each of ``seeds``."""
+    "slice" to measure leakage), the epochs of each of its data sets, and its training, once for each of ``seeds``."""
 
     hardware: Literal["any", "gpu"]
+    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "slice"]
+    epochs: dict[Name, Passes]
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)]
     train: Train
 
     @field_validator("seeds")
     @classmethod
     def _different(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands there twice")
-        return seeds
+        return _once(seeds)
+
+    @model_validator(mode="after")
+    def _drawn(self) -> "Study":
+        if isinstance(self.source, Phantom) and (others := self.epochs.keys() - set(DATASETS)):
+            raise ValueError(f"epochs.{min(others)}: there are phantoms of {' and '.join(DATASETS)} alone")
+        return self
 
 
-class PapersStudy(_Study):
-    """Of the paper's two data sets."""
-
-    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
-    epochs: Epochs
-
-    @property
-    def passes(self) -> dict[str, int]:
-        """The data sets and their epochs."""
-        return self.epochs.model_dump()
-
-
-class OwnStudy(_Study):
-    """Of those of the described data sets that ``datasets`` names, in this order."""
-
-    source: Described
-    datasets: list[Name]
-    epochs: dict[Name, Passes]
-
-    @property
-    def passes(self) -> dict[str, int]:
-        """The data sets and their epochs."""
-        return {name: self.epochs[name] for name in self.datasets}
-
-
-Study = PapersStudy | OwnStudy
-
-
-class Arm(Strict):
+class LossTerm(Strict):
     """α of equation 8."""
 
     alpha: Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Loss(Strict):
-    """The two arms; ``ce`` is plain cross-entropy by definition."""
+    """The two losses; ``ce`` is plain cross-entropy by definition."""
 
-    ce: Arm
-    ce_dl: Arm
+    ce: LossTerm
+    ce_dl: LossTerm
 
     @model_validator(mode="after")
     def _plain(self) -> "Loss":
@@ -127,34 +93,67 @@ class Loss(Strict):
         return self
 
 
+class Run(Strict):
+    """What `dvc repro` downloads, trains and evaluates: every combination."""
+
+    studies: list[StudyName]
+    datasets: list[Name]
+    losses: list[Literal["ce", "ce_dl"]]
+    seeds: list[Seed]
+
+    @field_validator("studies", "datasets", "losses", "seeds")
+    @classmethod
+    def _different(cls, values: list) -> list:
+        return _once(values)
+
+
 class Params(Strict):
     """The whole file."""
 
-    studies: Annotated[list[Literal["demo", "small", "paper", "own"]], Field(min_length=1)]
+    run: Run
+    reports: list[StudyName]
     loss: Loss
-    demo: PapersStudy
-    small: PapersStudy
-    paper: PapersStudy
+    demo: Study
+    small: Study
+    paper: Study
     datasets: dict[Name, Annotated[Files | Published, Field(discriminator="kind")]]
-    own: OwnStudy
+    own: Study
+
+    @field_validator("reports")
+    @classmethod
+    def _different(cls, values: list) -> list:
+        return _once(values)
+
+    def study(self, name: str) -> Study:
+        """The study of this name."""
+        return getattr(self, name)
 
     @model_validator(mode="after")
-    def _own_data(self) -> "Params":
+    def _consistent(self) -> "Params":
         for name, given in self.datasets.items():
-            if name in DATASETS:
-                raise ValueError(f"datasets.{name} has the name of one of the paper's data sets; choose another")
             if isinstance(given, Published) and name not in PUBLISHED:
                 raise ValueError(f"datasets.{name} is not one of the published ones that are known: {', '.join(PUBLISHED)}")
-        for name in self.own.datasets:
-            if name not in self.datasets:
-                raise ValueError(f"own.datasets names {name}, which datasets does not describe")
-            if name not in self.own.epochs:
-                raise ValueError(f"own.epochs.{name} is missing: for how many epochs is it to be trained?")
-        if len(set(self.own.datasets)) < len(self.own.datasets):
-            raise ValueError("own.datasets names one twice")
-        if "own" in self.studies and not self.own.datasets:
-            raise ValueError("studies has own, but own.datasets names no data set")
+            if isinstance(given, Files) and name in PUBLISHED:
+                raise ValueError(f"datasets.{name} has the name of a published data set; choose another")
+        for name in STUDIES:
+            if unknown := self.study(name).epochs.keys() - self.datasets.keys():
+                raise ValueError(f"{name}.epochs names {min(unknown)}, which datasets does not describe")
+        for name in self.run.studies:
+            study = self.study(name)
+            if unknown := set(self.run.datasets) - study.epochs.keys():
+                raise ValueError(f"run.datasets names {min(unknown)}, for which {name}.epochs has no number")
+            if more := set(self.run.seeds) - set(study.seeds):
+                raise ValueError(f"run.seeds names {min(more)}, which is none of {name}.seeds")
+        for name in self.reports:
+            if not self.study(name).epochs:
+                raise ValueError(f"reports names {name}, which has no data set; give {name}.epochs one")
         return self
+
+
+def _once(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("a value stands there twice")
+    return values
 
 
 _TAGS = ("phantom", "archive", "files", "published")  # of unions, which pydantic puts into a location
@@ -162,20 +161,6 @@ _TAGS = ("phantom", "archive", "files", "published")  # of unions, which pydanti
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate ``path``; raises CediceError naming the file and the first wrong key."""
-    return _validated(path, Params)
-
-
-def load_study(path: Path, study: str) -> dict[str, Any]:
-    """The losses and one study of the file, which may be of an earlier time and lack whatever else there is today; errors as
-    `load`'s."""
-    fields: dict[str, Any] = {"loss": (Loss, ...), study: (OwnStudy if study == "own" else PapersStudy, ...)}
-    return _validated(path, create_model("Part", __config__=ConfigDict(extra="ignore"), **fields)).model_dump()
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _validated(path: Path, model: type[_Model]) -> _Model:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -183,7 +168,7 @@ def _validated(path: Path, model: type[_Model]) -> _Model:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CediceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     try:
-        return model.model_validate(raw)
+        return Params.model_validate(raw)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         # A key of the file is what the user can act on.

@@ -1,6 +1,24 @@
 """Where everything lies, relative to the project's root: the same names as in `dvc.yaml`, which a test compares."""
 
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Training(NamedTuple):
+    """The name of one training."""
+
+    study: str
+    dataset: str
+    loss: str
+    seed: int
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """(data set, loss, seed): its name within its study."""
+        return self[1:]
+
+    def __str__(self) -> str:
+        return f"{self.study} {self.dataset} {self.loss} seed {self.seed}"
 
 
 def raw(study: str, dataset: str) -> Path:
@@ -9,23 +27,23 @@ def raw(study: str, dataset: str) -> Path:
 
 
 def slices(study: str, dataset: str) -> tuple[Path, Path]:
-    """The arrays and the index table of `cedice.slices`."""
+    """The arrays and the index table of `cedice.data.slices`."""
     folder = Path("data") / study / "slices"
     return folder / f"{dataset}.npz", folder / f"{dataset}.csv"
 
 
-def predictions(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """Predicted label maps of the validation slices (`cedice.evaluation`)."""
-    return Path("data") / study / "predictions" / dataset / f"{arm}-seed{seed}.npz"
+def predictions(training: Training) -> Path:
+    """Predicted label maps of the validation slices (`cedice.evaluation.evaluate`)."""
+    return _of(Path("data") / training.study / "predictions", training, ".npz")
 
 
-def weights(study: str, dataset: str, arm: str, seed: int) -> Path:
+def weights(training: Training) -> Path:
     """The network after the last epoch."""
-    return Path("models") / study / dataset / f"{arm}-seed{seed}.safetensors"
+    return _of(Path("models") / training.study, training, ".safetensors")
 
 
 def reports(study: str) -> Path:
-    """Folder of everything small that is read by people and kept in Git."""
+    """Folder of the small results that people read."""
     return Path("reports") / study
 
 
@@ -34,46 +52,55 @@ def source(study: str, dataset: str) -> Path:
     return reports(study) / "data" / f"{dataset}-source.json"
 
 
-def slices_summary(study: str, dataset: str) -> Path:
-    """Counts and class shares of the slices."""
+def slices_record(study: str, dataset: str) -> Path:
+    """Counts of the slices, and the data set's classes in their order with their shares."""
     return reports(study) / "data" / f"{dataset}-slices.json"
 
 
-def history(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """One row per epoch (`cedice.training.train`)."""
-    return reports(study) / "history" / dataset / f"{arm}-seed{seed}.csv"
+def history(training: Training) -> Path:
+    """One row per epoch (`cedice.training.loop.train`)."""
+    return _of(reports(training.study) / "history", training, ".csv")
 
 
-def run_record(study: str, dataset: str, arm: str, seed: int) -> Path:
+def run_record(training: Training) -> Path:
     """Device, versions, wall time, revision and data of a training."""
-    return reports(study) / "runs" / dataset / f"{arm}-seed{seed}.json"
+    return _of(reports(training.study) / "runs", training, ".json")
 
 
-def counts(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """TP, FP, FN, TN per validation slice and class (`cedice.evaluation`)."""
-    return reports(study) / "counts" / dataset / f"{arm}-seed{seed}.csv"
+def counts(training: Training) -> Path:
+    """TP, FP, FN, TN per validation slice and class (`cedice.evaluation.evaluate`)."""
+    return _of(reports(training.study) / "counts", training, ".csv")
 
 
-def surfaces(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """Border distances per validation slice and class (`cedice.boundaries`)."""
-    return reports(study) / "surfaces" / dataset / f"{arm}-seed{seed}.csv"
+def surfaces(training: Training) -> Path:
+    """Border distances per validation slice and class (`cedice.evaluation.boundaries`)."""
+    return _of(reports(training.study) / "surfaces", training, ".csv")
 
 
-def targets(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """What becomes of every connected true region (`cedice.targets`)."""
-    return reports(study) / "targets" / dataset / f"{arm}-seed{seed}.csv"
+def targets(training: Training) -> Path:
+    """What becomes of every connected true region (`cedice.evaluation.targets`)."""
+    return _of(reports(training.study) / "targets", training, ".csv")
 
 
-def errors(study: str, dataset: str, arm: str, seed: int) -> Path:
-    """Wrong pixels by distance to the true border (`cedice.boundaries.error_profile`)."""
-    return reports(study) / "errors" / dataset / f"{arm}-seed{seed}.csv"
+def errors(training: Training) -> Path:
+    """Wrong pixels by distance to the true border (`cedice.evaluation.boundaries.error_profile`)."""
+    return _of(reports(training.study) / "errors", training, ".csv")
 
 
 def figures(study: str) -> Path:
-    """Folder of Figures 1 to 7."""
+    """Folder of Figure 1, and of those from 4 on."""
     return reports(study) / "figures"
 
 
+def samples(study: str) -> Path:
+    """Folder of Figures 2 and 3."""
+    return reports(study) / "samples"
+
+
 def experiments(study: str) -> Path:
-    """Folder of the kept DVC experiments (`cedice.experiments`)."""
+    """Folder of the kept DVC experiments (`cedice.analysis.experiments`)."""
     return reports(study) / "experiments"
+
+
+def _of(folder: Path, training: Training, suffix: str) -> Path:
+    return folder / training.dataset / f"{training.loss}-seed{training.seed}{suffix}"

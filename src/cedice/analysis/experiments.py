@@ -1,0 +1,79 @@
+"""DVC experiments kept in Git: what each of them made itself, beside what ties it to code, data and parameters.
+
+Layout of `reports/<study>/experiments/<name>/`:
+  params.yaml  what the experiment set, and nothing else
+  dvc.lock     the entries of its lock, from `download` to `evaluate`, that differ from those it started from
+  and the files under `reports/<study>/` that these entries name: counts, histories, run records (and summaries of slices).
+Laid over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cedice import params, paths
+from cedice.errors import CediceError
+from cedice.evaluation.runs import Run, Runs
+from cedice.files import md5
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """``changes``: {key of params.yaml: value} where it differs from the project's, seeds aside; ``runs``: its own."""
+
+    name: str
+    changes: dict[str, Any]
+    runs: Runs
+
+
+def load(study: str, project: params.Params) -> list[Experiment]:
+    """All kept experiments of a study, by name; CediceError where a file is not the one that the lock names, and where the
+    parameters differ in nothing but seeds."""
+    found = []
+    for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
+        kept = _flat(yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")))
+        ours = _flat(project.model_dump(include={"loss", study}))
+        if unknown := kept.keys() - ours.keys():
+            raise CediceError(f"{folder}/params.yaml: {min(unknown)} is no parameter; keep the experiment again")
+        changes = {key: value for key, value in sorted(kept.items()) if ours[key] != value and key != f"{study}.seeds"}
+        if not changes:
+            raise CediceError(f"{folder}: its parameters are the project's own; delete it")
+        _check(folder)
+        found.append(Experiment(folder.name, changes, _runs(folder)))
+    return found
+
+
+def _check(folder: Path) -> None:
+    root, entries = folder.parent.parent, yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    hashes = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent != folder]
+    for path in there:
+        if hashes.pop((root / path.relative_to(folder)).as_posix(), None) != md5(path.read_bytes()):
+            raise CediceError(f"{path} is not the file that the experiment's dvc.lock names; keep the experiment again")
+    if lacking := [path for path in hashes if Path(path).is_relative_to(root)]:
+        raise CediceError(f"{folder} lacks {lacking[0]}; keep the experiment again")
+
+
+def _runs(folder: Path) -> Runs:
+    runs = {}
+    for record in sorted(folder.glob("runs/*/*.json")):
+        dataset, (loss, seed) = record.parent.name, record.stem.split("-seed")
+        counts, history = (folder / kind / dataset / f"{record.stem}.csv" for kind in ("counts", "history"))
+        runs[dataset, loss, int(seed)] = Run.read(counts, history, record)
+    return runs
+
+
+def _flat(tree: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(node: object, key: str) -> None:
+        if isinstance(node, dict):
+            for name, child in node.items():
+                walk(child, f"{key}.{name}" if key else name)
+        else:
+            found[key] = node
+
+    walk(tree, "")
+    return found

@@ -1,0 +1,137 @@
+"""The verdict on the paper's claim: for each of its statements and each data set, confirmed, not confirmed or contradicted.
+
+The paper states that the Dice term raises Dice and IoU and lowers pixel error, most of all at borders and on small targets.
+Every statement is a difference CE + DL less CE in one measure, taken patient by patient (slice by slice where patients are
+unknown) and seed by seed:
+  dice, iou       foreground: counts pooled over a patient's slices, then the mean over the foreground classes
+  pixel_error     wrong pixels / all pixels of a patient's slices
+  border          surface Dice at 2 pixels (mm where known), mean over a patient's slices and classes
+  small targets   Dice of targets below 400 pixels, mean over a patient's targets; patients without any are left out.
+A statement is confirmed, or contradicted, where both tests of `cedice.analysis.statistics` say so, over other patients and
+trainings and over other patients with these trainings: each p, corrected by Holm over all statements and data sets, lies below
+0.05. Else it is not confirmed, as whatever rests on one training; what the second test alone says is told. Where fewer than two
+patients have a measure, it is not measured.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cedice.analysis.statistics import LEVEL, Paired, holm, paired
+from cedice.errors import CediceError
+from cedice.evaluation.counts import regions, same_slices
+from cedice.metrics import dice
+from cedice.paper import difference
+from cedice.params import LOSSES
+
+CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
+SMALL = 400  # pixels of the 256×256 slice
+STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
+    "dice": ("raises Dice", 1),
+    "iou": ("raises IoU", 1),
+    "pixel_error": ("lowers pixel error", -1),
+    "border": ("is better at borders", 1),
+    "small_targets": ("is better on small targets", 1),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The three tables of a training: counts, border distances, targets."""
+
+    counts: pd.DataFrame
+    surfaces: pd.DataFrame
+    targets: pd.DataFrame
+
+
+Study = dict[tuple[str, str, int], Measured]  # by (data set, loss, seed)
+
+
+def patients(measured: Measured) -> pd.DataFrame:
+    """One row per patient, the columns of `STATEMENTS`; NaN where a patient has no such value."""
+    found = regions(measured.counts)
+    found["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
+    small = measured.targets[measured.targets["pixels"] < SMALL]
+    scores = pd.Series(dice(small["hits"], small["predicted"] - small["hits"], small["pixels"] - small["hits"]), small.index)
+    found["small_targets"] = scores.groupby(small["patient"]).mean()
+    return found
+
+
+def judge(study: Study) -> pd.DataFrame:
+    """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one), the
+    fields of `Paired` with p corrected, and the verdict.
+
+    CediceError for one patient only, and where trainings were counted on different slices.
+    """
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in study):
+        same_slices({(loss, seed): one.counts for (name, loss, seed), one in study.items() if name == dataset}, dataset)
+        tables = {(loss, seed): patients(one) for (name, loss, seed), one in study.items() if name == dataset}
+        seeds = list(dict.fromkeys(seed for _, seed in tables))
+        first = study[dataset, LOSSES[0], seeds[0]].counts
+        unit = "patient" if first["patient"].nunique() < first["slice"].nunique() else "slice"
+        if first["patient"].nunique() < 2:
+            raise CediceError(f"{dataset}: one {unit} in the validation set; a verdict needs at least two")
+        for measure, (statement, _) in STATEMENTS.items():
+            both = [np.stack([tables[loss, seed][measure] for seed in seeds]) for loss in LOSSES]
+            differences = both[1] - both[0]
+            there = np.isfinite(differences).all(axis=0)
+            found = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
+            keys = {"dataset": dataset, "measure": measure, "statement": statement}
+            rows.append(keys | {"unit": unit, "paper": difference(dataset, measure)} | asdict(found))
+    table = pd.DataFrame(rows)
+    for column in ("p", "p_units"):
+        measured = table[column].notna()
+        table.loc[measured, column] = holm(table[column][measured].to_list())
+    table["verdict"] = [_verdict(row) for row in table.itertuples()]
+    return table
+
+
+def _unmeasured(units: int, seeds: int) -> Paired:
+    none = math.nan
+    return Paired(none, none, none, none, none, none, none, none, units, seeds, 0)
+
+
+def _verdict(row: Any) -> str:
+    better = STATEMENTS[row.measure][1]
+    if math.isnan(row.p_units):
+        return "not measured"
+    if row.p < LEVEL and row.p_units < LEVEL:
+        return "confirmed" if row.mean * better > 0 else "contradicted"
+    return "not confirmed"
+
+
+def leaning(row: dict[str, Any]) -> int:
+    """What these trainings, too few as they are, agree on about a statement that is not confirmed: 1 that the Dice term does
+    what the paper says, −1 the contrary, 0 nothing."""
+    away = row["boot_low"] > 0 or row["boot_high"] < 0
+    alike = row["agreeing"] == row["seeds"] > 1
+    if row["verdict"] != "not confirmed" or row["p_units"] >= LEVEL or not away or not alike:
+        return 0
+    return 1 if STATEMENTS[row["measure"]][1] * row["mean"] > 0 else -1
+
+
+def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
+    """The content of `reports/claims.yaml`: each statement with the paper's value, ours, and the verdict.
+
+    ``tolerance`` is how far `ours` and `interval` may move before the file has to be made again.
+    """
+    return [
+        {
+            "study": study,
+            "dataset": row["dataset"],
+            "measure": row["measure"],
+            "statement": f"the Dice term {row['statement']}",
+            "paper": None if pd.isna(row["paper"]) else round(row["paper"], 4),
+            "ours": None if math.isnan(row["mean"]) else round(row["mean"], 6),
+            "interval": None if math.isnan(row["p"]) else [round(row["low"], 6), round(row["high"], 6)],
+            "units": row["units"],
+            "seeds": row["seeds"],
+            "tolerance": CLAIM_TOLERANCE,
+            "verdict": row["verdict"],
+        }
+        for row in table.to_dict("records")
+    ]

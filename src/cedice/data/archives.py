@@ -1,0 +1,154 @@
+"""Getting a source's files: from CEDICE_ARCHIVES, else the network; only what is needed, checked before it is believed."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import pooch
+from tqdm import tqdm
+
+from cedice.data import packed
+from cedice.data.source import Part, Source
+from cedice.errors import CediceError
+from cedice.files import replacing, sha256, tree_sha256
+
+DOWNLOADS = Path(".cedice/downloads")  # kept, so that two studies and a second try need one download
+TIMEOUT = 60  # seconds without a byte
+TRIES = 2  # more, after a first that fails
+MEMBER_LIMIT = 512 * 2**20  # bytes; the largest real member is under 2 MB
+
+
+def obtain(source: Source, destination: Path) -> dict[str, Any]:
+    """Bring ``source`` to ``destination`` in its canonical layout and say what was obtained (names and hashes, no paths; of a
+    source in several parts lists of them).
+
+    Nothing is at ``destination`` until its contents have been verified. Raises CediceError.
+    """
+    found = locate(source)
+    try:
+        with replacing(destination, folder=True) as new:
+            unpack(source, found, new)
+            source.verify(new)
+    except CediceError:
+        for _, archive in found:
+            if archive.parent == DOWNLOADS.absolute():
+                archive.unlink()  # a page of HTML, say: the next try must ask the network again
+        raise
+    hashes = [sha256(archive) if archive.is_file() else None for _, archive in found]
+    return {
+        "origin": _single(list(dict.fromkeys(origin for origin, _ in found))),
+        "archive": _single([archive.name for _, archive in found]),
+        "archive_sha256": _single(hashes),
+        **describe(source, destination),
+    }
+
+
+def _single(values: list) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def describe(source: Source, root: Path) -> dict[str, Any]:
+    """Counts, bytes and one hash of what lies under ``root``."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    return {
+        "source": source.NAME,
+        "volumes": len(source.cases(root)),
+        "files": len(paths),
+        "bytes": sum(path.stat().st_size for path in paths),
+        "sha256": tree_sha256(root),
+    }
+
+
+def locate(source: Source) -> list[tuple[str, Path]]:
+    """(where from, the archive, folder or file) of every part; from the network where it must be. CediceError for one that is
+    nowhere."""
+    return [_find(source, part) for part in source.PARTS]
+
+
+def unpack(source: Source, found: list[tuple[str, Path]], folder: Path) -> None:
+    """Put what ``source`` needs of the ``found`` parts into ``folder``, in its canonical layout. Raises CediceError."""
+    for part, (_, archive) in zip(source.PARTS, found, strict=True):
+        _take(source, part, archive, folder)
+
+
+def _find(source: Source, part: Part) -> tuple[str, Path]:
+    if part.path:
+        if not part.path.exists():
+            raise CediceError(f"{source.NAME}: {part.path} is not there; correct datasets.{source.NAME}.path in params.yaml")
+        return "params.yaml", part.path
+    local = _local(part)
+    return ("CEDICE_ARCHIVES", local) if local else (part.url, _download(source, part))
+
+
+def _local(part: Part) -> Path | None:
+    folder = os.environ.get("CEDICE_ARCHIVES")
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise CediceError(f"CEDICE_ARCHIVES: {folder} is not a folder; name the one that holds the archives")
+    entries = sorted(Path(folder).iterdir())
+    for pattern in part.names:
+        for entry in entries:
+            if fnmatch(entry.name.lower(), pattern):
+                return entry
+    return None
+
+
+def _download(source: Source, part: Part) -> Path:
+    name = part.names[0].replace("*", "")
+    try:
+        # A hash that is known is asked for later: some servers pack on the fly, and the contents are verified instead.
+        downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+        fetcher = pooch.create(DOWNLOADS, base_url="", registry={name: None}, urls={name: part.url}, retry_if_failed=TRIES)
+        return Path(fetcher.fetch(name, downloader=downloader))
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+        raise CediceError(
+            f"{source.NAME}: {name} is not in CEDICE_ARCHIVES and the network did not give it ({type(error).__name__}); "
+            f"{source.ADVICE} into a folder and set CEDICE_ARCHIVES to it"
+        ) from error
+
+
+def _take(source: Source, part: Part, archive: Path, new: Path) -> None:
+    if archive.is_dir():
+        _copy_folder(source, part, archive, new)
+        return
+    if part.sha256 and sha256(archive) != part.sha256:
+        raise CediceError(f"{archive}: not the published {archive.name} (its SHA-256 differs); download it again")
+    if name := source.canonical(part.folder + archive.name):  # no archive, but the very file
+        _store(partial(io.FileIO, archive), archive.stat().st_size, new / name, archive.name)
+    else:
+        _unpack(source, part, archive, new)
+
+
+def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> None:
+    # The folder itself may be the archive's top ("ACDC", "Dataset", "database"), so its name counts too.
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).as_posix()
+        name = source.canonical(part.folder + inside) or source.canonical(f"{part.folder}{folder.name}/{inside}")
+        if name and path.is_file():
+            _store(partial(io.FileIO, path), path.stat().st_size, new / name, f"{folder.name}/{inside}")
+
+
+def _unpack(source: Source, part: Part, archive: Path, new: Path) -> None:
+    with packed.members(archive) as found:
+        wanted = [(name, member) for member in found if (name := source.canonical(part.folder + member.name))]
+        for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
+            _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
+    if not wanted:
+        raise CediceError(f"{archive}: holds no file of {source.NAME}; is it another archive? {source.ADVICE}")
+
+
+def _store(opener: Callable[[], IO[bytes]], size: int, target: Path, origin: str) -> None:
+    if size > MEMBER_LIMIT:
+        raise CediceError(f"{origin}: {size} bytes, more than the {MEMBER_LIMIT} that any real file has; refused")
+    if target.exists():
+        raise CediceError(f"{origin}: a second file for {target.name}; the archive is ambiguous")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with opener() as reader, target.open("wb") as writer:
+        shutil.copyfileobj(reader, writer, 2**20)

@@ -1,0 +1,121 @@
+"""NIfTI files in and out, with a line for whatever is wrong with one."""
+
+import gzip
+import logging
+import zlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import OrientationError, apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from cedice.errors import CediceError
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it would say of a header, the one line says
+VOXELS_LIMIT = 2**29  # 512 × 512 × 2048
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
+_TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
+
+
+@dataclass(frozen=True)
+class NiftiVolume:
+    """``voxels`` in the file's own axis order and type (x, y, z); ``affine`` (4, 4) from voxel numbers to space; ``spacing``
+    along the axes, and its ``unit`` ("mm", "unknown")."""
+
+    voxels: np.ndarray
+    affine: np.ndarray
+    spacing: tuple[float, float, float]
+    unit: str
+
+
+def read(path: Path) -> NiftiVolume:
+    """A 3-D volume; a 2-D slice is one of a single plane, and further axes of length 1 are left out.
+
+    Raises CediceError for a damaged or unreadable file, one of more axes, an empty axis, more than `VOXELS_LIMIT` voxels
+    (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), and an affine that maps to no
+    space.
+    """
+    try:
+        image = nibabel.Nifti1Image.from_filename(path)
+        _check_header(image, path)
+        if path.suffix == ".gz":  # nibabel stops at the last voxel, before the checksum
+            image = nibabel.Nifti1Image.from_bytes(_unzipped(image, path))
+        voxels, unit = np.asanyarray(image.dataobj).reshape(_three(image.shape)), image.header.get_xyzt_units()[0]
+    except _DAMAGE as error:
+        raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to everything that follows
+        bad = ~np.isfinite(voxels.astype(np.float32))
+    if bad.any():
+        slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])
+        raise CediceError(f"{path}: {bad.sum()} voxels are NaN or infinite, the first in slice {slice_number}; repair the file")
+    x, y, z = (float(size) for size in (*image.header.get_zooms(), 1.0)[:3])
+    return NiftiVolume(voxels, image.affine, (x, y, z), unit)
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape, 1) if len(shape) == 2 else shape[:3] if set(shape[3:]) == {1} else shape
+
+
+def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
+    shape, kind = image.shape, image.get_data_dtype()
+    if len(_three(shape)) != 3:
+        raise CediceError(f"{path}: {len(shape)}-D {shape}, but one volume or slice a file is needed; split the series first")
+    if min(shape) < 1:
+        raise CediceError(f"{path}: empty volume {shape}; get it again")
+    if prod(shape) > VOXELS_LIMIT:
+        raise CediceError(f"{path}: declares {shape} voxels, more than the {VOXELS_LIMIT} that are read; get it again")
+    if kind.kind not in "iuf":
+        raise CediceError(f"{path}: voxels of type {kind}, but one real number each is needed; convert it")
+    if not np.isfinite(image.affine).all() or abs(np.linalg.det(image.affine[:3, :3])) < 1e-12:
+        raise CediceError(f"{path}: its affine maps the voxels to no space; repair the header")
+
+
+def _unzipped(image: nibabel.Nifti1Image, path: Path) -> bytes:
+    size = int(image.dataobj.offset) + prod(image.shape) * image.get_data_dtype().itemsize
+    with gzip.open(path) as file:
+        content = file.read(size)
+        if len(file.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # and so to the checksum
+            raise CediceError(f"{path}: goes on after the {size} bytes that its header declares; get it again")
+    return content
+
+
+def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
+    """The mask's voxels in the image's axis order and directions, where both lie in the same place; CediceError, naming the
+    ``path`` of the mask, where they do not to within half a voxel (a shape that differs is left to the caller)."""
+    try:
+        turn = ornt_transform(io_orientation(mask.affine), io_orientation(image.affine))
+        voxels = apply_orientation(mask.voxels, turn)
+    except (ValueError, OrientationError) as error:
+        raise CediceError(f"{path}: its axes cannot be matched with its image's ({error}); repair the header") from error
+    affine = mask.affine @ inv_ornt_aff(turn, mask.voxels.shape)
+    if voxels.shape == image.voxels.shape:
+        corners = np.array(np.meshgrid(*[(0, size - 1) for size in voxels.shape], [1], indexing="ij")).reshape(4, -1)
+        apart = np.abs((affine - image.affine) @ corners)[:3].max()
+        if apart > min(np.linalg.norm(image.affine[:3, :3], axis=0)) / 2:
+            raise CediceError(f"{path}: lies up to {apart:.3g} off its image, by their headers; they do not belong together")
+    return voxels
+
+
+def write(path: Path, voxels: np.ndarray, spacing: tuple[float, float, float]) -> None:
+    """Write (x, y, z) voxels as .nii.gz with ``spacing`` in mm; the same input gives the same bytes."""
+    image = nibabel.Nifti1Image(voxels, np.diag([*spacing, 1.0]))
+    image.header.set_xyzt_units("mm")
+    image.to_filename(path)
+
+
+def write_onto(path: Path, voxels: np.ndarray, like: Path) -> None:
+    """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume, with its affine, orientation, units
+    and the rest of its header; the same input gives the same bytes."""
+    header = nibabel.Nifti1Image.from_filename(like).header
+    if len(header.get_data_shape()) == 2 and voxels.ndim == 3:
+        voxels = voxels[:, :, 0]
+    image = nibabel.Nifti1Image(voxels, None, header)  # None: what the header says of the place stays as it is
+    image.set_data_dtype(voxels.dtype)
+    image.header.set_slope_inter(1, 0)
+    image.header["cal_min"] = image.header["cal_max"] = 0  # the window in which the scan was to be shown
+    image.to_filename(path)

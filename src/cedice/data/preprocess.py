@@ -1,0 +1,126 @@
+"""Volumes to 256×256 slices (`cedice.data.slices` has the layout of the two files that hold them)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from cedice.data import splits
+from cedice.data.cases import Case, Facts, Volume
+from cedice.data.slices import SIZE, Slices
+from cedice.data.source import Source
+from cedice.errors import CediceError
+from cedice.files import replacing, write_arrays
+
+
+def build(source: Source, cases: list[Case], split: str) -> Slices:
+    """Read every case and resize its slices; ``split`` is "patient" (or the source's official one) or "slice".
+
+    Raises CediceError for whatever is wrong with a file.
+    """
+    builder = SliceBuilder(len(source.CLASSES))
+    for case in tqdm(cases, desc=f"slices {source.NAME}", unit="volume", disable=None):
+        builder.add(case, source.read(case))
+    return builder.split(split)
+
+
+class SliceBuilder:
+    """Slices as they come, volume by volume; grown in place, for a list to be stacked would take twice the memory."""
+
+    def __init__(self, classes: int):
+        self._classes = classes
+        self._images, self._masks = bytearray(), bytearray()
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, case: Case, volume: Volume) -> None:
+        """Resize a volume's slices and take them in."""
+        spacing = volume.spacing or (None, None, None)
+        for number, (image, mask) in enumerate(zip(volume.image, volume.mask, strict=True)):
+            label_map = resize_mask(mask)
+            self._images += resize_image(image).tobytes()
+            self._masks += label_map.tobytes()
+            self._rows.append(
+                {
+                    "slice": f"{case.volume}_z{number:02d}" if len(volume.image) > 1 else case.volume,
+                    "volume": case.volume,
+                    "patient": case.patient,
+                    "frame": case.frame,
+                    "split": case.official_split,
+                    "patient_number": case.patient_number,
+                    "native_height": image.shape[0],
+                    "native_width": image.shape[1],
+                    "spacing_slices": spacing[0],
+                    "spacing_rows": spacing[1],
+                    "spacing_columns": spacing[2],
+                    "spacing_unit": volume.unit,
+                    **{f"pixels_{label}": int((label_map == label).sum()) for label in range(1, self._classes)},
+                }
+            )
+
+    def split(self, split: str) -> Slices:
+        """All of them, split as `build` says; CediceError where that leaks, or leaves one half empty."""
+        index = pd.DataFrame(self._rows)
+        numbers = index.pop("patient_number").to_list()
+        if split == "slice":
+            index["split"] = splits.by_slice(len(index))
+        elif index["split"].isna().any():
+            index["split"] = splits.by_patient(numbers)
+        else:
+            splits.complete(index["split"].to_list())
+        if split == "patient":
+            splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
+        arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (self._images, self._masks)]
+        return Slices(arrays[0], arrays[1], index)
+
+
+def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """(H, W) float32 in 0–255 → (size, size) uint8: bilinear, widened to the area of an output pixel where it shrinks."""
+    resized = Image.fromarray(image.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR)
+    return np.clip(np.rint(np.asarray(resized)), 0, 255).astype(np.uint8)
+
+
+def resize_mask(mask: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 labels → (256, 256) uint8: the nearest pixel, so that no label is invented between two classes."""
+    return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST))
+
+
+def summary(slices: Slices, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Counts and class shares of the 256×256 slices, as they go into the report."""
+    # One slice at a time: a comparison of all would take as much memory as their masks.
+    pixels = np.array([np.bincount(mask.ravel(), minlength=len(classes)) for mask in slices.masks])
+    return {
+        "slices": len(slices.index),
+        "volumes": slices.index["volume"].nunique(),
+        "patients": slices.index["patient"].nunique(),
+        "train": len(slices.rows("train")),
+        "val": len(slices.rows("val")),
+        "slices_without_foreground": int((pixels[:, 1:].sum(axis=1) == 0).sum()),
+        "classes": {
+            name: {
+                "fraction": round(float(pixels[:, label].sum() / pixels.sum()), 6),
+                "slices_without": int((pixels[:, label] == 0).sum()),
+            }
+            for label, name in enumerate(classes)
+        },
+    }
+
+
+def check_facts(found: dict[str, Any], facts: Facts, name: str) -> None:
+    """Hold a `summary` of the complete real data against what is known of it; CediceError names what differs."""
+    if found["slices"] != facts.slices:
+        raise CediceError(f"{name}: {found['slices']} slices, but the complete data set has {facts.slices}")
+    for (label, measured), share, without in zip(found["classes"].items(), facts.fractions, facts.slices_without, strict=True):
+        if abs(measured["fraction"] / share - 1) > facts.tolerance:
+            raise CediceError(f"{name}: {label} covers {measured['fraction']:.4%} of the slices, but should {share:.4%}")
+        if measured["slices_without"] != without:
+            raise CediceError(f"{name}: {measured['slices_without']} slices lack the {label}, but {without} should")
+
+
+def save(slices: Slices, arrays: Path, index: Path) -> None:
+    """Write both files of the layout above; the same slices give the same bytes."""
+    write_arrays(arrays, images=slices.images, masks=slices.masks)
+    with replacing(index) as new:
+        slices.index.to_csv(new, index=False, lineterminator="\n")

@@ -1,0 +1,84 @@
+"""One case's image and mask from its two files, checked and turned the same way, whatever the source."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cedice.data import nifti, pictures
+from cedice.data.cases import Case, Groups, Volume, to_labels
+from cedice.data.intensity import Intensity
+from cedice.errors import CediceError
+
+VOLUMES = (".nii", ".nii.gz")
+KINDS = ", ".join((*VOLUMES, *pictures.SUFFIXES))
+_CUBIC_MM = {"mm": 1.0, "meter": 1e9, "micron": 1e-9}
+
+
+def volume(case: Case, intensity: Intensity, groups: Groups, by_header: bool = True) -> Volume:
+    """Two NIfTI files; slices are the planes of the image's first two axes.
+
+    ``by_header``: turn the mask as both headers say, and refuse one that lies elsewhere; else voxel stands for voxel.
+    CediceError for whatever is wrong with a file.
+    """
+    scan, mask = nifti.read(case.image), nifti.read(case.mask)
+    voxels = nifti.onto(mask, scan, case.mask) if by_header else mask.voxels
+    (dx, dy, dz), labels = scan.spacing, to_labels(voxels, case.mask, groups)
+    _check_shapes(scan.voxels, labels, case)
+    image = intensity.scale(scan.voxels, case.image)
+    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), scan.unit)
+
+
+def picture(case: Case, intensity: Intensity, groups: Groups) -> Volume:
+    """Two grey images (of the mask also 1 bit, or a palette, whose numbers count) as a volume of one slice.
+
+    CediceError for whatever is wrong with a file.
+    """
+    image, mask = pictures.read(case.image), pictures.read(case.mask, labels=True)
+    _check_shapes(image, mask, case)
+    return Volume(intensity.scale(image, case.image)[None], to_labels(mask, case.mask, groups)[None], None, "")
+
+
+def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
+    if image.shape != mask.shape:
+        raise CediceError(f"{case.image}: shape {image.shape} differs from {mask.shape} of its mask {case.mask.name}")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One file to predict: ``image`` (slices, height, width) as it was stored; of a volume, a slice is a plane of the file's
+    first two axes, as in training. ``voxel_ml`` is one voxel's volume, None where the file does not say."""
+
+    file: Path
+    name: str
+    image: np.ndarray
+    voxel_ml: float | None
+
+    @property
+    def is_volume(self) -> bool:
+        return is_volume(self.file)
+
+
+def scan(path: Path) -> Scan:
+    """One file to predict; CediceError for whatever is wrong with the file."""
+    if not is_volume(path):
+        return Scan(path, scan_name(path), pictures.read(path)[None], None)
+    stored = nifti.read(path)
+    unit = _CUBIC_MM.get(stored.unit)
+    voxel_ml = abs(float(np.linalg.det(stored.affine[:3, :3]))) * unit / 1000 if unit else None
+    return Scan(path, scan_name(path), stored.voxels.transpose(2, 1, 0), voxel_ml)
+
+
+def is_scan(path: Path) -> bool:
+    """Whether a file's name is that of a volume or image that can be read."""
+    return path.name.lower().endswith((*VOLUMES, *pictures.SUFFIXES))
+
+
+def is_volume(path: Path) -> bool:
+    """Whether a file's name is that of a NIfTI file."""
+    return path.name.lower().endswith(VOLUMES)
+
+
+def scan_name(path: Path) -> str:
+    """A file's name without its suffix, .nii.gz being one."""
+    return path.name[: path.name.lower().rindex(".nii")] if is_volume(path) else path.stem

@@ -1,0 +1,60 @@
+"""The counts table (layout: `cedice.evaluation.evaluate`), read, summed and compared."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cedice.errors import CediceError
+from cedice.metrics import dice, headline, iou, pixel_error
+
+COUNTS = ["tp", "fp", "fn", "tn"]
+KEYS = ["slice", "volume", "patient"]
+Counts = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed)
+
+
+def load_counts(table: Path, classes: int) -> pd.DataFrame:
+    """Read a counts table; CediceError where a column, a class of a slice or a pixel is missing, naming the slice."""
+    try:
+        counts = pd.read_csv(table, dtype=dict.fromkeys(KEYS, str))
+        counts = counts[[*KEYS, "class", *COUNTS]].astype(dict.fromkeys(["class", *COUNTS], "int64"))
+    except (OSError, ValueError, KeyError) as error:
+        raise CediceError(f"{table}: not a table of counts ({error}); run the evaluate stage again") from error
+    seen = counts.groupby("slice", sort=False)["class"].apply(list)
+    for name, found in seen.items():
+        if found != list(range(classes)):
+            raise CediceError(f"{table}: slice {name} has rows for the classes {found}, not 0..{classes - 1} in order")
+    pixels = counts[COUNTS].sum(axis=1)
+    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.iloc[0])
+    if wrong.any():
+        raise CediceError(f"{table}: the counts of slice {counts['slice'][wrong].iloc[0]} do not add up to its pixels")
+    return counts
+
+
+def pooled_headline(counts: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """`metrics.headline` of a counts table: summed over its slices, per class."""
+    sums = counts.groupby("class")[["tp", "fp", "fn"]].sum()
+    return headline(*(sums[name].to_numpy() for name in sums))
+
+
+def same_slices(counts: Counts, dataset: str) -> None:
+    """CediceError unless all trainings were counted on the same slices: a mean over others is no comparison."""
+    (first, expected), *others = counts.items()
+    for other, table in others:
+        if not table["slice"].reset_index(drop=True).equals(expected["slice"].reset_index(drop=True)):
+            names = [f"{loss} seed {seed}" for loss, seed in (first, other)]
+            raise CediceError(
+                f"{dataset}: {names[1]} was counted on other slices than {names[0]}; run the evaluate stage again"
+            )
+
+
+def regions(counts: pd.DataFrame) -> pd.DataFrame:
+    """The three columns of `patients` that follow from the counts: foreground dice and iou, and pixel_error."""
+    counts = counts.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum()
+    classes = counts.index.get_level_values("class").max() + 1
+    sums = [counts[name].to_numpy().reshape(-1, classes) for name in counts]
+    foreground = [column[:, 1:] for column in sums]
+    found = pd.DataFrame(index=pd.Index(counts.index.unique("patient"), name="patient"))
+    found["dice"] = pd.DataFrame(dice(*foreground), found.index).mean(axis=1)
+    found["iou"] = pd.DataFrame(iou(*foreground), found.index).mean(axis=1)
+    found["pixel_error"] = pixel_error(*sums)
+    return found

@@ -1,0 +1,39 @@
+"""From weights to counts, the table that everything reported is a group-by over; and the label maps behind it.
+
+Layout of `reports/<study>/counts/<data set>/<loss>-seed<n>.csv`: slice, volume, patient, class (0 is the background), tp, fp,
+fn, tn, in pixels of the 256×256 slice; one row per validation slice and class, slices in the order of the index table.
+Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N, 256, 256) uint8 in that same order.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cedice.evaluation.counts import COUNTS, KEYS
+from cedice.files import write_arrays, write_csv
+from cedice.metrics import region_counts
+from cedice.training.forward import Tensors, infer, predict
+from cedice.unet import UNet
+
+
+def evaluate(model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The counts table and the predicted label maps (N, H, W) uint8 of the slices in ``data``, whose rows are ``index``."""
+    labels, tables = [], []
+    for logits, mask in infer(model, data, precision):
+        prediction = predict(logits)
+        tp, fp, fn = region_counts(prediction, mask.long(), classes)
+        tn = mask[0].numel() - tp - fp - fn
+        tables.append(torch.stack([tp, fp, fn, tn], dim=2).cpu())
+        labels.append(prediction.to(torch.uint8).cpu())
+    counts = pd.DataFrame(torch.cat(tables).reshape(-1, len(COUNTS)).numpy(), columns=COUNTS)
+    rows = index[KEYS].loc[index.index.repeat(classes)].reset_index(drop=True)
+    rows["class"] = np.tile(np.arange(classes), len(index))
+    return pd.concat([rows, counts], axis=1), torch.cat(labels).numpy()
+
+
+def save(counts: pd.DataFrame, labels: np.ndarray, table: Path, arrays: Path) -> None:
+    """Write both files of the layouts above."""
+    write_arrays(arrays, labels=labels)
+    write_csv(table, counts)

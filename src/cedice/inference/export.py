@@ -1,0 +1,44 @@
+"""A model file as ONNX, for runtimes other than PyTorch."""
+
+import json
+import logging
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from cedice.errors import CediceError
+from cedice.files import replacing
+from cedice.inference.model_file import Model
+
+
+def export(model: Model, file: Path) -> None:
+    """Write the network with input `image` (slices, 1, size, size) float32 in 0–1 and output `logits` (slices, C, size, size),
+    C = 1 in the binary case; classes, intensity rule and size stand in the file's metadata.
+
+    CediceError where the packages that this needs are not installed.
+    """
+    try:
+        import onnx  # noqa: PLC0415  (an extra that few need)
+        import onnxscript  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise CediceError(f"{error.name} is not installed; pip install 'cedice[export]'") from error
+    example = torch.zeros(2, 1, model.size, model.size)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of every package that it could use and does not find
+    with replacing(file) as new, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of PyTorch's own code
+        program = torch.onnx.export(
+            model.network,
+            (example,),
+            input_names=["image"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("slices")},),
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None
+        proto = program.model_proto
+        told = {"classes": json.dumps(model.classes), "intensity": json.dumps(asdict(model.intensity)), "size": str(model.size)}
+        onnx.helper.set_model_props(proto, told)
+        new.write_bytes(proto.SerializeToString())

@@ -1,0 +1,92 @@
+"""Networks to be handed on: one file that holds all that a prediction needs, and the card that says what it is.
+
+Layout of a model file: safetensors, the network's state with all tensors of two or more axes in float16 and the rest as it
+was; the header's one entry, "cedice", is JSON with
+  network    the arguments of `UNet`
+  classes    the names of the labels 0, 1, …
+  intensity  the fields of `Intensity`
+  size       pixels per side of the slices that the network was trained on
+  made_from  study, data set, loss, alpha, seed, epochs, and hashes of the weights and slices behind it
+  sha256     of the tensors and of the rest of this header
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from cedice.data.intensity import Intensity
+from cedice.errors import CediceError
+from cedice.files import replacing
+from cedice.training.weights import rebuild, tensors_sha256
+from cedice.unet import UNet
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in evaluation mode, and what its slices were."""
+
+    network: UNet
+    classes: tuple[str, ...]
+    intensity: Intensity
+    size: int
+    made_from: dict[str, Any]
+
+
+def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
+    """Write the layout above; ``arguments`` of `UNet`. The same model gives the same bytes."""
+    state = model.network.state_dict()
+    state = {name: (value.half() if value.ndim > 1 else value).contiguous().cpu() for name, value in state.items()}
+    header = {
+        "network": arguments,
+        "classes": model.classes,
+        "intensity": asdict(model.intensity),
+        "size": model.size,
+        "made_from": model.made_from,
+    }
+    header["sha256"] = tensors_sha256(state, json.dumps(header, sort_keys=True))
+    with replacing(file) as new:
+        save_file(state, new, metadata={"cedice": json.dumps(header, sort_keys=True)})
+
+
+def released() -> list[str]:
+    """The names of the models that come with the package, sorted."""
+    return sorted(path.stem for path in _folder().glob(f"*{SUFFIX}"))
+
+
+def find(given: str) -> Path:
+    """The file of a model given as a path, or by the name of a released one; CediceError, listing these, for neither."""
+    if Path(given).is_file():
+        return Path(given)
+    if given in released():
+        return _folder() / f"{given}{SUFFIX}"
+    raise CediceError(f"no model {given}: give a model file, or one of {', '.join(released())}")
+
+
+def load(file: Path, device: torch.device) -> Model:
+    """Read the layout above; CediceError for a file that is damaged or no model file."""
+    try:
+        with safe_open(file, framework="pt") as stored:
+            header = json.loads(stored.metadata()["cedice"])
+        state = load_file(file)
+        if header.pop("sha256") != tensors_sha256(state, json.dumps(header, sort_keys=True)):
+            raise ValueError("its bytes are not those that were written")
+        network = rebuild(header["network"], state)
+        classes, size = tuple(header["classes"]), header["size"]
+        model = Model(network, classes, Intensity(**header["intensity"]), size, header["made_from"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CediceError(
+            f"{file}: not a readable model file ({error}); get it again, or make it with `cedice release`"
+        ) from error
+    network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # not typed
+    return model
+
+
+def _folder() -> Path:
+    return Path(__file__).parents[1] / "released"  # in a checkout a link to models/released

@@ -1,0 +1,106 @@
+"""What every stage script does around its work: arguments, parameters, and one line for an error."""
+
+import argparse
+import itertools
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from cedice import params as parameters
+from cedice import paths
+from cedice.errors import CediceError, reported
+from cedice.paths import Training
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of one study. ``given`` holds the values of the arguments that the stage asks for, by name."""
+
+    params: parameters.Params
+    study: str
+    given: dict[str, Any]
+
+    @property
+    def settings(self) -> parameters.Study:
+        """The study's part of the parameters."""
+        return self.params.study(self.study)
+
+    @property
+    def dataset(self) -> str:
+        """Of a stage of one data set."""
+        return self.given["dataset"]
+
+    @property
+    def training(self) -> Training:
+        """Of a stage of one training."""
+        return Training(self.study, self.dataset, self.given["loss"], self.given["seed"])
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The study's data sets."""
+        return tuple(self.settings.epochs)
+
+    @property
+    def trainings(self) -> list[Training]:
+        """All the study's trainings."""
+        names = itertools.product([self.study], self.datasets, parameters.LOSSES, self.settings.seeds)
+        return [Training(*name) for name in names]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the study's data is generated."""
+        return self.settings.source.kind == "phantom"
+
+    @property
+    def note(self) -> str:
+        """What a figure's title says of its origin."""
+        return f"study {self.study}" + (", synthetic data" if self.synthetic else "")
+
+    @property
+    def alphas(self) -> dict[str, str]:
+        """{loss: its α as text}."""
+        return {loss: f"{getattr(self.params.loss, loss).alpha:g}" for loss in parameters.LOSSES}
+
+    def classes(self, dataset: str) -> tuple[str, ...]:
+        """Names of a data set's labels 0, 1, … from the record of its slices; CediceError where there is none."""
+        record = paths.slices_record(self.study, dataset)
+        try:
+            return tuple(json.loads(record.read_text(encoding="utf-8"))["classes"])
+        except (OSError, ValueError, KeyError) as error:
+            raise CediceError(f"{record}: not a record of slices ({error}); run the preprocess stage again") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CediceError(f"{message}; try {self.prog} --help")
+
+
+_KNOWN: dict[str, tuple[str, ...]] = {
+    "study": parameters.STUDIES,
+    "loss": parameters.LOSSES,
+}
+
+
+def run(work: Callable[[Job], None], *needs: str) -> None:
+    """Parse ``--study`` and the arguments that ``needs`` names, load `params.yaml`, do the work.
+
+    ``needs``: some of dataset, loss, seed, experiment. Ends the process with status 1 and one line on standard
+    error for anything the user can mend.
+    """
+    parser = _Parser(description=sys.modules[work.__module__].__doc__)
+    for name in ("study", *needs):
+        parser.add_argument(f"--{name}", required=True, metavar="|".join(_KNOWN.get(name, (name.upper(),))))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    with reported("interrupted; the same command goes on from the last checkpoint"):
+        given = vars(parser.parse_args())
+        for name in given.keys() & _KNOWN.keys():
+            parameters.check_name(name, given[name], _KNOWN[name])
+        job = Job(parameters.load(), given.pop("study"), given)
+        if "dataset" in given:
+            parameters.check_name("dataset", given["dataset"], job.datasets)
+        if "seed" in given:
+            given["seed"] = int(parameters.check_name("seed", given["seed"], tuple(map(str, job.settings.seeds))))
+        work(job)

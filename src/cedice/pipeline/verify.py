@@ -1,0 +1,176 @@
+"""Does what is reported follow from what is there? Behind `cedice verify`, and the first half of the reproduction gate.
+
+For every study with results, as far as there is something to compute from:
+1. DVC finds every stage up to date: no line of code, parameter, number or figure was changed after `dvc.lock` was written.
+2. Tables, verdict, claims and figures are made again from counts, distances and histories: the same bytes.
+3. Where slices and weights are there, counts and distances are made again from them: the same bytes (or, on another device
+   than the one they are from, the same counts but for a pixel in `_TURNED`), and so are the released models of them.
+All is made in a temporary folder: nothing here is changed.
+"""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from cedice import params, paths
+from cedice.errors import CediceError
+from cedice.evaluation.counts import COUNTS
+from cedice.inference import model_file
+from cedice.params import LOSSES, STUDIES, Study
+from cedice.paths import Training
+from cedice.pipeline.workspace import copied
+
+STAGES = ("table", "breakdown", "conventions", "verdict", "plot", "page")  # of every study, by their names in dvc.yaml
+_OF_SMALL = ("claims", "experiments")  # `small` speaks for the project
+RELEASED = Path("models/released")
+_TURNED = 1e-3
+_MADE_FROM = ("data", "history", "runs", "counts", "surfaces", "targets", "errors", "experiments")  # folders, not made again
+
+
+def verify(root: Path, say: Callable[[str], None]) -> list[str]:
+    """Check the project at ``root``; ``say`` hears what holds, the list says what does not. CediceError for no project."""
+    if not (root / "dvc.yaml").is_file():
+        raise CediceError("no dvc.yaml here; run from the project's root")
+    project = params.load(root / "params.yaml")
+    studies = [study for study in STUDIES if (root / paths.reports(study) / "metrics.json").is_file()]
+    if not studies:
+        raise CediceError("no study has results here; run `make demo`, or get them from Git")
+    broken = []
+    for study in studies:
+        broken += _stale(root, study, say)
+        if not (root / paths.reports(study) / "counts").is_dir():
+            continue  # of the demo Git holds its headline numbers alone
+        settings = project.study(study)
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(scratch)
+            shutil.copytree(root / "reports", copy / "reports")
+            shutil.copy(root / "params.yaml", copy)
+            found = [*_made_again(root, copy, study, settings), *_evaluated_again(root, copy, study, settings, say)]
+        if not found:
+            say(f"{study}: tables, verdict and figures follow from counts, distances and histories, byte for byte")
+        broken += found
+    return broken
+
+
+def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
+    with copied(root, study) as copy:
+        status, output = _process(
+            root, copy, "-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(study)
+        )
+    # A stage that would run but lacks its data here "fails" in the dry run too.
+    told = [line for line in output.splitlines() if line.startswith(("Running stage", "ERROR: failed to reproduce"))]
+    stale = [stage for line in told for stage in re.findall(r"'([\w@.-]+)'", line)]
+    if status and not stale:
+        raise CediceError(f"dvc repro --dry failed: {output.strip()[-500:]}")
+    if not stale:
+        say(f"{study}: up to date against dvc.lock")
+    return [f"{stage}: code, parameters or results are not those of dvc.lock" for stage in dict.fromkeys(stale)]
+
+
+def _targets(study: str) -> list[str]:
+    return [f"page@{study}", *(_OF_SMALL if study == "small" else ())]
+
+
+def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator[str]:
+    made = [path for path in (copy / paths.reports(study)).rglob("*") if path.is_file()]
+    made = [path for path in made if path.relative_to(copy / paths.reports(study)).parts[0] not in _MADE_FROM]
+    images = all((root / path).is_file() for dataset in settings.epochs for path in paths.slices(study, dataset))
+    images = images and (root / "data" / study / "predictions").is_dir()
+    if images:
+        (copy / "data").mkdir(exist_ok=True)
+        (copy / "data" / study).symlink_to(root / "data" / study)
+    else:
+        made = [path for path in made if path.parent.name != "samples"]
+    names = [*(["samples"] if images else []), *STAGES]
+    if (copy / paths.experiments(study)).is_dir():
+        names.append("experiments")
+    claims = copy / "reports/claims.yaml"
+    if claims.is_file() and f"study: {study}\n" in claims.read_text(encoding="utf-8"):
+        names.append("claims")
+        made.append(claims)
+    for path in made:
+        path.unlink()
+    for name in names:
+        _run(root, copy, str(root / "stages" / f"{name}.py"), "--study", study)
+    if images:
+        (copy / "data" / study).unlink()
+    for path in made:
+        file = path.relative_to(copy)
+        if not path.is_file() or path.read_bytes() != (root / file).read_bytes():
+            yield f"{file}: made again, it differs"
+
+
+def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: Callable[[str], None]) -> Iterator[str]:
+    exact = 0
+    for training in map(Training._make, itertools.product([study], settings.epochs, LOSSES, settings.seeds)):
+        needed = [paths.weights(training), *paths.slices(training.study, training.dataset)]
+        if not all((root / path).is_file() for path in needed):
+            continue
+        for path in needed:
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            if not (copy / path).exists():
+                (copy / path).symlink_to(root / path)
+        arguments = [f"--{name}={value}" for name, value in zip(("study", "dataset", "loss", "seed"), training, strict=True)]
+        _run(root, copy, str(root / "stages/evaluate.py"), *arguments)
+        turned = _turned(root / paths.counts(training), copy / paths.counts(training))
+        if turned > _TURNED:
+            yield f"{paths.counts(training)}: the weights give other counts ({turned:.2%} of the pixels)"
+        elif turned:
+            say(f"{training}: the weights give these counts but for {turned:.1e} of the pixels")
+        else:
+            exact += 1
+            _run(root, copy, str(root / "stages/measure.py"), *arguments)
+            for path in (paths.surfaces(training), paths.targets(training), paths.errors(training)):
+                if (copy / path).read_bytes() != (root / path).read_bytes():
+                    yield f"{path}: made again from the weights, it differs"
+    if exact:
+        say(f"{study}: {exact} trainings' counts follow from weights and slices, to the last pixel")
+        yield from _released_again(root, copy, study, say)
+
+
+def _released_again(root: Path, copy: Path, study: str, say: Callable[[str], None]) -> Iterator[str]:
+    for file in sorted((root / RELEASED).glob(f"*{model_file.SUFFIX}")):
+        made_from = model_file.load(file, torch.device("cpu")).made_from
+        training = Training(*(made_from[name] for name in Training._fields))
+        weights = paths.weights(training)
+        if training.study != study or not (copy / weights).exists():
+            continue
+        again = copy / file.name
+        _run(root, copy, "-m", "cedice.cli", "release", *map(str, tuple(training)), "-o", str(again))
+        for suffix in (model_file.SUFFIX, ".md"):
+            if file.with_suffix(suffix).read_bytes() != again.with_suffix(suffix).read_bytes():
+                yield f"{RELEASED / file.stem}{suffix}: released again from {training}, it differs"
+                break
+        else:
+            say(f"{RELEASED / file.name} and its card are those of {training}")
+
+
+def _turned(here: Path, again: Path) -> float:
+    """The share of the pixels that are counted otherwise."""
+    one, other = (pd.read_csv(path) for path in (here, again))
+    if not one.drop(columns=COUNTS).equals(other.drop(columns=COUNTS)):
+        return 1.0
+    return float((one[COUNTS] - other[COUNTS]).abs().to_numpy().sum() / one[COUNTS].to_numpy().sum())
+
+
+def _run(root: Path, folder: Path, *arguments: str) -> None:
+    status, output = _process(root, folder, *arguments)
+    if status:
+        raise CediceError(f"{Path(arguments[0]).name} {' '.join(arguments[1:])} failed: {output.strip()[-500:]}")
+
+
+def _process(root: Path, folder: Path, *arguments: str) -> tuple[int, str]:
+    # The project's own code, not that of another checkout that may be installed.
+    environment = os.environ | {"PYTHONPATH": str(root / "src")}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr

@@ -1,0 +1,52 @@
+"""A temporary copy of the project in which DVC can be asked about one study, whatever `run` and `reports` name here."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+_COPIED = ("dvc.yaml", "dvc.lock", ".dvcignore", "params.yaml", "src", "stages", "reports")
+_LINKED = ("data", "models")  # large, and never written to
+
+
+@contextmanager
+def copied(root: Path, study: str) -> Iterator[Path]:
+    """The project at ``root`` without empty folders, on the same disk, its parameters naming ``study`` alone."""
+    scratch = root / ".cedice"
+    scratch.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        folder = Path(name)
+        for top in (*_COPIED, *(f"{kind}/{study}" for kind in _LINKED)):
+            for path in _files(root / top):
+                target = folder / path.relative_to(root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (os.link if path.relative_to(root).parts[0] in _LINKED else shutil.copy)(path, target)
+        (folder / ".dvc").mkdir()
+        (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n")
+        select(folder, study)
+        yield folder
+
+
+def select(folder: Path, study: str) -> None:
+    """Let the params.yaml in ``folder`` name all trainings and the reports of ``study``, and nothing else."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = params[study]
+    params["run"] = {
+        "studies": [study],
+        "datasets": list(settings["epochs"]),
+        "losses": list(params["loss"]),
+        "seeds": settings["seeds"],
+    }
+    params["reports"] = [study]
+    path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _files(top: Path) -> list[Path]:
+    if top.is_file():
+        return [top]
+    return sorted(path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

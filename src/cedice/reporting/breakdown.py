@@ -1,0 +1,61 @@
+"""Where the losses differ, for people."""
+
+import pandas as pd
+
+from cedice.paper import LOSS_TITLES
+from cedice.reporting.markdown import spread, table, title
+
+_ABOUT = """Mean ± standard deviation over the seeds; the last column is CE + DL minus CE, seed by seed. Networks after their
+last epoch, validation set.
+"""
+_ABOUT_BORDERS = """## Borders
+
+Slice by slice, over the slices in which the class is there, truly or predicted (n, mean over the trainings). Surface Dice at
+1, 2 and 3: the share of both borders that lies within that distance of the other; higher is better. HD95 and ASSD: distances
+where the class is there in both; lower is better. `one_sided`: the share of slices where it is not (surface Dice 0).
+"""
+_ABOUT_TARGETS = """
+## Targets by size
+
+Every connected true region of a class in a slice (n of them), by its pixels in the 256×256 slice. Dice: against the predicted
+regions that touch it; recall: the share of its pixels that are found; missed: the share of targets without any.
+"""
+_ABOUT_LEVELS = """
+## From base to apex
+
+Each volume's slices with foreground in three equal parts (n slices in all volumes); the basal end is the one with more true
+foreground. Dice: counts pooled over a part's slices. Data sets of single slices are not in this table.
+"""
+
+
+def markdown(
+    edges: pd.DataFrame,
+    sizes: pd.DataFrame,
+    levels: pd.DataFrame,
+    study: str,
+    synthetic: bool,
+    classes: dict[str, tuple[str, ...]],
+) -> str:
+    """All tables for people; ``classes``: the names of a data set's labels."""
+    lines = title("Where the losses differ", study, synthetic)
+    lines += [_ABOUT, _ABOUT_BORDERS]
+    lines += _table(_named(edges, classes), ["dataset", "class", "n", "measure", "unit"])
+    lines += [_ABOUT_TARGETS, *_table(sizes, ["dataset", "pixels", "n", "measure"])]
+    if len(levels):
+        lines += [_ABOUT_LEVELS, *_table(_named(levels, classes), ["dataset", "level", "class", "n", "measure"])]
+    return "\n".join(lines) + "\n"
+
+
+def _named(frame: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+    names = [classes[dataset][label] for dataset, label in zip(frame["dataset"], frame["class"], strict=True)]
+    return frame.assign(**{"class": names})
+
+
+def _table(frame: pd.DataFrame, keys: list[str]) -> list[str]:
+    columns = LOSS_TITLES | {"difference": "difference"}
+    rows = [
+        [str(row[key]) for key in keys]
+        + [spread(row[f"{name}_mean"], row[f"{name}_std"], "+" if name == "difference" else "") for name in columns]
+        for row in frame.to_dict("records")
+    ]
+    return table([*keys, *columns.values()], rows)

@@ -1,0 +1,86 @@
+"""The charts of a study's page, as the data that `cedice/reporting/assets/page.js` hands to the library which draws them.
+
+A chart is a dictionary: id, title, summary (what it shows, in words), x, lines (their labels), rows (the numbers as text, for
+a table), and ``drawn``: x, at (positions), names (of the positions, if they have any), points (dots, no lines), log (the
+vertical axis), and lines with label, colour, dash and values.
+"""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from cedice.evaluation.counts import regions
+from cedice.evaluation.runs import Runs, seeds
+from cedice.metrics import CONVENTIONS
+from cedice.paper import LOSS_COLOURS, METRIC_TITLES, titles
+from cedice.params import LOSSES
+
+LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
+_SEED_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
+
+
+def curves(runs: Runs) -> list[dict]:
+    """Dice, IoU and pixel error over the epochs, a chart a data set and metric, means over the seeds."""
+    found = []
+    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
+        epochs = runs[dataset, LOSSES[0], seeds(runs)[0]].history["epoch"].to_list()
+        for metric, metric_title in METRIC_TITLES.items():
+            lines = _lines(runs, dataset, metric)
+            last = ", ".join(f"{line['label']} {_shown(line['values'][-1])}" for line in lines)
+            number = len(seeds(runs))
+            words = f"{f'Mean over {number} seeds. ' if number > 1 else ''}After the last epoch: {last}."
+            drawn = {"x": "epoch", "at": epochs, "lines": lines, "points": False, "log": metric == "pixel_error"}
+            found.append(_chart(f"{dataset}-{metric}", f"{title}: {metric_title} on the validation set", words, drawn))
+    return found
+
+
+def by_patient(runs: Runs) -> list[dict]:
+    """What the Dice term changed in each patient's foreground Dice, a chart a data set, a point a seed."""
+    found = []
+    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
+        dice = {loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs)} for loss in LOSSES}
+        table = pd.DataFrame(dice["ce_dl"]) - pd.DataFrame(dice["ce"])
+        table = table.loc[table.mean(axis=1).sort_values(kind="stable").index]
+        names, mean = table.index.to_list(), table.mean(axis=1)
+        words = (
+            f"Better for {int((mean > 0).sum())} of {len(mean)}; on average {mean.mean():+.4f}, "
+            f"from {mean.min():+.4f} ({names[0]}) to {mean.max():+.4f} ({names[-1]})."
+        )
+        colours = itertools.cycle(_SEED_COLOURS)
+        lines = [_line(f"seed {seed}", next(colours), [], table[seed]) for seed in table]
+        drawn = {"x": "patient or slice", "at": list(range(len(names))), "names": names, "lines": lines}
+        drawn |= {"points": True, "log": False}
+        found.append(_chart(f"{dataset}-patients", f"{title}: what the Dice term changed", words, drawn))
+    return found
+
+
+def _lines(runs: Runs, dataset: str, metric: str) -> list[dict]:
+    lines = []
+    for loss in LOSSES:
+        for convention in CONVENTIONS if metric != "pixel_error" else ("foreground",):  # the same in both
+            each = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs)]
+            label, dash = LOSS_TITLES[loss], []
+            if metric != "pixel_error":
+                label += ", " + convention.replace("_", " ")
+                dash = [6, 4] if convention == "foreground" else []
+            lines.append(_line(label, LOSS_COLOURS[loss], dash, np.mean(each, axis=0)))
+    return lines
+
+
+def _line(label: str, colour: str, dash: list[int], values: np.ndarray | pd.Series) -> dict:
+    numbers = [None if not np.isfinite(value) else round(float(value), 6) for value in values]
+    return {"label": label, "colour": colour, "dash": dash, "values": numbers}
+
+
+def _chart(name: str, title: str, summary: str, drawn: dict) -> dict:
+    rows = [
+        [position, *(_shown(line["values"][row]) for line in drawn["lines"])]
+        for row, position in enumerate(drawn.get("names", drawn["at"]))
+    ]
+    labels = [line["label"] for line in drawn["lines"]]
+    return {"id": name, "title": title, "summary": summary, "x": drawn["x"], "lines": labels, "rows": rows, "drawn": drawn}
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

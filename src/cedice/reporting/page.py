@@ -1,0 +1,123 @@
+"""A study's results as one self-contained page, `reports/<study>/index.html`: nothing is loaded from anywhere.
+
+The page is made of the study's other reports alone (Markdown, histories, counts, Figures 2 and 3), so that it can be made
+again, byte for byte, from what Git holds. Charts are drawn by uPlot, which lies in `assets/`.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from PIL import Image
+
+from cedice import paths
+from cedice.evaluation.runs import Runs
+from cedice.paper import TABLE_1
+from cedice.reporting import charts
+
+_RESOURCES = {"style": "page.css", "script": "page.js", "library": "uPlot.iife.min.js", "library_style": "uPlot.min.css"}
+
+_REPRODUCE = """
+Everything here was made by these commands, in a clone of the project at the revision of the last table above:
+
+```
+{everything}
+dvc repro train@{training}      # one training; the others by data set, loss and seed
+dvc repro evaluate@{training}   # its counts per slice and class, of which every number is made
+dvc repro table@{study}                   # Table 1
+dvc repro conventions@{study}             # the averaging conventions
+dvc repro verdict@{study}                 # the verdict and the differences by patient
+dvc repro page@{study}                    # this page
+cedice verify                             # do they all follow from what is there?
+```
+"""
+
+
+def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
+    """The page of the study whose reports lie under `reports/<study>/`; ``alpha`` is that of CE + DL."""
+    folder = paths.reports(study)
+    papers = any(dataset in TABLE_1 for dataset, _, _ in runs)
+    averages = "Which average the paper took" if papers else "Under every average"
+    sections = [
+        _section("verdict", "The verdict", _markdown(folder / "verdict.md")),
+        _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
+        _section("curves", "Over the epochs", charts=charts.curves(runs)),
+        _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
+        _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
+        _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md")),
+        _section("conventions", averages, _markdown(folder / "conventions.md")),
+        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs))),
+    ]
+    drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
+    # "</" would end the script element in which the numbers stand.
+    numbers = json.dumps(drawn, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(_resource("page.html")).render(
+        title=f"Does a Dice loss help? Study {study}",
+        synthetic=synthetic,
+        sections=sections,
+        charts_json=Markup(numbers),
+        **{name: Markup(_resource(file)) for name, file in _RESOURCES.items()},
+    )
+
+
+def _section(name: str, title: str, body: str = "", charts: Sequence[dict] = (), compared: dict | None = None) -> dict:
+    return {"id": name, "title": title, "body": Markup(body), "charts": charts, "compared": compared}
+
+
+_PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unknown), CE + DL less CE, a point a seed, ordered
+by the mean over the seeds: above zero the Dice term helped.</p>"""
+
+
+def _reproduce(study: str, runs: Runs) -> str:
+    needed = "CEDICE_ARCHIVES=/path/to/archives " if study in ("small", "paper") else ""
+    dataset, _, seed = next(iter(runs))
+    return _REPRODUCE.format(everything=f"{needed}make {study}", study=study, training=f"{study}-{dataset}-ce_dl-{seed}")
+
+
+def _compared(study: str, alpha: float) -> dict[str, str]:
+    over, under = (_picture(paths.samples(study) / f"figure{number}.png") for number in (2, 3))
+    return {
+        "over": over,
+        "under": under,
+        "left": "without the Dice term (α = 0)",
+        "right": f"with it (α = {alpha:g})",
+        "caption": "Five validation slices of each data set, at evenly spaced ranks of foreground size; move the line with the "
+        "slider, or with ← and → once it has the focus. Figures 2 and 3 of the study.",
+    }
+
+
+def _markdown(path: Path) -> str:
+    """A report without its title, its headings one level down."""
+    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    return _MARKDOWN.render("\n".join(f"#{line}" if line.startswith("## ") else line for line in lines))
+
+
+def _library() -> MarkdownIt:
+    library = MarkdownIt("commonmark").enable("table")
+    opening = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
+    library.add_render_rule("table_open", lambda *_: opening)
+    library.add_render_rule("table_close", lambda *_: "</table></div>")
+    library.add_render_rule("th_open", lambda *_: '<th scope="col">')
+    return library
+
+
+_MARKDOWN = _library()
+
+
+def _resource(name: str) -> str:
+    return (files("cedice.reporting") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _picture(path: Path) -> str:
+    """As JPEG, a quarter of the PNG's size: Git keeps every version of the page."""
+    packed = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(packed, "JPEG", quality=85, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()

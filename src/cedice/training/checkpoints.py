@@ -1,0 +1,107 @@
+"""Where an interrupted training goes on: the newest state and the one before it, believed only if they fit exactly.
+
+The files' name is a hash of everything that decides the result (`key`), so that a checkpoint of other parameters, other
+slices or other code is never picked up. They are safetensors: the tensors of model and optimiser, and in the header the history
+as JSON and a SHA-256 of all that, since safetensors themselves do not notice a changed byte. There is no random state to
+keep: the only random draws after the start are the orders of the epochs, and each is drawn from the seed and the epoch's
+number alone.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from cedice.errors import CediceError
+from cedice.files import replacing
+from cedice.training.provenance import CODE, PACKAGE
+from cedice.training.weights import tensors_sha256
+
+SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
+
+
+def key(settings: dict[str, Any]) -> str:
+    """A hash of ``settings``, of the code that trains, and of the library that computes."""
+    code = [(PACKAGE / name).read_text(encoding="utf-8") for name in CODE]
+    return hashlib.sha256(json.dumps([settings, code, torch.__version__], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def path(name: str) -> Path:
+    """The newest checkpoint file of a `key`."""
+    return SCRATCH / f"{name}.safetensors"
+
+
+def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]) -> None:
+    """Make the state after the last row of ``history`` the newest, and what was the newest the previous one.
+
+    Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    try:
+        with replacing(file) as new:
+            told = json.dumps(history)
+            save_file(tensors, new, metadata={"history": told, "sha256": tensors_sha256(tensors, told)})
+            if file.exists():
+                file.replace(_previous(file))
+    except (SafetensorError, OSError) as error:
+        raise CediceError(
+            f"{file}: cannot write the checkpoint of epoch {len(history)} ({error}); the one before is intact: make room, then "
+            "give the same command again"
+        ) from error
+
+
+def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
+    """Restore ``model`` and ``optimizer`` from the newest whole file and return its history; [] where there is none.
+
+    A damaged file is set aside with a line.
+    """
+    for candidate in (file, _previous(file)):
+        if not candidate.exists():
+            continue
+        try:
+            with safe_open(candidate, framework="pt") as stored:
+                told, digest = (stored.metadata()[entry] for entry in ("history", "sha256"))
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  (not a dict)
+            if tensors_sha256(tensors, told) != digest:
+                raise ValueError("its bytes are not those that were written")
+            history = json.loads(told)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            aside = candidate.with_suffix(".damaged")
+            candidate.replace(aside)
+            print(f"checkpoint {candidate} is damaged ({error}); set aside as {aside.name}", flush=True)
+            continue
+        _restore(tensors, model, optimizer)
+        return history
+    return []
+
+
+def discard(file: Path) -> None:
+    """Remove the files of a training whose results are written."""
+    for candidate in (file, _previous(file), file.with_suffix(".damaged"), _previous(file).with_suffix(".damaged")):
+        candidate.unlink(missing_ok=True)
+
+
+def _previous(file: Path) -> Path:
+    return file.with_name(f"{file.stem}-previous{file.suffix}")
+
+
+def _restore(tensors: dict[str, torch.Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    model.load_state_dict({name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")})
+    parameters = list(model.parameters())
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, field = name.split(".")
+            if value.shape == parameters[int(number)].shape:
+                # The fused optimiser walks parameter and moments side by side in memory: they need one layout.
+                value = torch.empty_like(parameters[int(number)]).copy_(value)  # noqa: PLW2901
+            state.setdefault(int(number), {})[field] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

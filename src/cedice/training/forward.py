@@ -1,0 +1,80 @@
+"""Slices on a device, and a network's way from them to label maps: what training, evaluation and prediction share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from cedice.errors import CediceError
+from cedice.unet import UNet
+
+EVALUATION_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Slices on a device: images (N, 1, H, W) and masks (N, H, W), both uint8, of which ``rows`` (M,) int64 are meant, so
+    that both sides of a split share one copy."""
+
+    images: torch.Tensor
+    masks: torch.Tensor
+    rows: torch.Tensor
+
+    @classmethod
+    def of(cls, images: np.ndarray, masks: np.ndarray, device: torch.device) -> "Tensors":
+        """All slices of (N, H, W) arrays."""
+        rows = torch.arange(len(images), device=device)
+        return cls(torch.from_numpy(images).unsqueeze(1).to(device), torch.from_numpy(masks).to(device), rows)
+
+    def part(self, rows: np.ndarray) -> "Tensors":
+        """Those with these numbers, in this order; CediceError where there is none."""
+        if not len(rows):
+            raise CediceError("no slices on one side of the split; check the index table")
+        return replace(self, rows=self.rows[torch.from_numpy(rows).to(self.rows.device)])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(image (B, 1, H, W) float32 in 0–1, channels last; mask (B, H, W) uint8) of the slices with these of M numbers."""
+        rows = self.rows[chosen]
+        image = self.images[rows].float().div_(255)
+        return image.contiguous(memory_format=torch.channels_last), self.masks[rows]
+
+
+def predict(logits: torch.Tensor) -> torch.Tensor:
+    """Label map (B, H, W) uint8: the most probable class; for one channel, probability at least one half."""
+    return (logits[:, 0] >= 0).to(torch.uint8) if logits.shape[1] == 1 else most_probable(logits)
+
+
+def most_probable(scores: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) → (B, H, W) uint8, `scores.argmax(dim=1)`: class by class, since PyTorch's own, on a CPU, takes several
+    times as long as a network of 8 channels."""
+    best = scores[:, 0]
+    labels = torch.zeros_like(best, dtype=torch.uint8)
+    for label in range(1, scores.shape[1]):
+        labels.masked_fill_(scores[:, label] > best, label)
+        best = torch.maximum(best, scores[:, label])
+    return labels
+
+
+def infer(
+    model: UNet, data: Tensors, precision: str, order: torch.Tensor | None = None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """(logits float32, mask) batch by batch, in ``order`` (default: all slices), in evaluation mode, without gradients."""
+    model.eval()
+    order = torch.arange(len(data)) if order is None else order
+    for chosen in order.to(data.rows.device).split(EVALUATION_BATCH):
+        image, mask = data.batch(chosen)
+        # Only around the forward pass, so that a caller between two batches is not in inference mode.
+        with torch.inference_mode(), autocast(image.device, precision):
+            logits = model(image)
+        yield logits.float(), mask
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which the network computes in ``precision``; sets what PyTorch keeps globally for the two others."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

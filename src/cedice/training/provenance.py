@@ -1,0 +1,47 @@
+"""What a number came from: the code's revision and the versions of the libraries behind it."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from cedice.training import hardware
+
+PACKAGE = Path(__file__).parents[1]
+CODE = (  # of the package, what decides a training: `dvc.yaml` has the same list, as a test makes sure
+    "batchnorm.py",
+    "data/slices.py",
+    "losses.py",
+    "metrics.py",
+    "training/checkpoints.py",
+    "training/distributed.py",
+    "training/forward.py",
+    "training/hardware.py",
+    "training/loop.py",
+    "training/provenance.py",
+    "training/settings.py",
+    "training/weights.py",
+    "unet.py",
+)
+
+
+def versions() -> dict[str, str | None]:
+    """Of everything that a trained weight depends on."""
+    cuda = {"cuda": torch.version.cuda} if hardware.device().type == "cuda" else {}
+    return {"python": platform.python_version(), "torch": torch.__version__, **cuda}
+
+
+def revision() -> str:
+    """The Git revision, with "+changes" where what decides a training differs from it; "unknown" outside a checkout."""
+    try:
+        commit = git("rev-parse", "HEAD").decode().strip()
+        inputs = *(f":/src/cedice/{name}" for name in CODE), ":/stages/train.py", ":/params.yaml"
+        return commit + ("+changes" if git("status", "--porcelain", "--", *inputs) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def git(*arguments: str) -> bytes:
+    """What a git command prints; raises CalledProcessError where it fails, OSError where there is no git."""
+    return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout

@@ -1,0 +1,60 @@
+"""Weights in and out: safetensors, no pickle, with the settings that made them in the file's header.
+
+The header's one entry, "cedice", is JSON: the fields of `Settings` and the hashes of the slices. One entry, because the
+library keeps several in no fixed order, and the same training must give the same bytes.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from cedice.errors import CediceError
+from cedice.files import replacing
+from cedice.training.settings import Settings
+from cedice.unet import UNet
+
+
+def save(file: Path, model: UNet, settings: Settings, inputs: dict[str, str]) -> None:
+    """Write the model's state and what made it to ``file``; CediceError where the disk refuses."""
+    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    header = {"cedice": json.dumps(settings.described() | inputs, sort_keys=True)}
+    try:
+        with replacing(file) as new:
+            save_file(state, new, metadata=header)
+    except SafetensorError as error:
+        raise CediceError(f"{file}: cannot write the weights ({error}); make room, then give the same command again") from error
+
+
+def rebuild(arguments: dict[str, Any], state: dict[str, torch.Tensor]) -> UNet:
+    """``UNet(**arguments)`` with this state; RuntimeError, TypeError or ValueError where they do not fit."""
+    with torch.device("meta"):  # first without memory: a damaged header may ask for any amount of it
+        UNet(**arguments).load_state_dict(state, assign=True)
+    model = UNet(**arguments)
+    model.load_state_dict(state)
+    return model
+
+
+def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, Any]]:
+    """The network on ``device`` in evaluation mode, and its header; CediceError for a missing or damaged file."""
+    try:
+        with safe_open(file, framework="pt") as stored:
+            header = json.loads(stored.metadata()["cedice"])
+        model = rebuild(header["network"], load_file(file))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CediceError(f"{file}: not readable weights of this project ({error}); run the train stage again") from error
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
+    return model.eval(), header
+
+
+def tensors_sha256(tensors: dict[str, torch.Tensor], text: str) -> str:
+    """One SHA-256 of CPU tensors, their names, types and shapes, and of a text beside them: safetensors have no checksum."""
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

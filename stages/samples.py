@@ -1,0 +1,25 @@
+"""Draw Figures 2 and 3, five validation slices with their predictions: the only figures that need images."""
+
+from cedice import paths
+from cedice.data import slices
+from cedice.files import read_arrays, replacing, save_figure
+from cedice.params import LOSSES
+from cedice.paths import Training
+from cedice.pipeline.stage import Job, run
+from cedice.reporting import figures
+
+
+def samples(job: Job) -> None:
+    seed = job.settings.seeds[0]
+    validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in job.datasets}
+    with replacing(paths.samples(job.study), folder=True) as new:
+        for number, loss in enumerate(LOSSES, start=2):
+            files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed)) for dataset in job.datasets}
+            labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
+            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, seed {seed})"
+            save_figure(figures.predictions(validation, labels, title), new / f"figure{number}.png")
+    print(f"Figures 2 and 3 in {paths.samples(job.study)}")
+
+
+if __name__ == "__main__":
+    run(samples)

@@ -1,0 +1,59 @@
+"""What the project claims follows from the committed numbers, and a number that changes a verdict does not pass."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from cedice import paths
+from cedice.params import DATASETS, LOSSES
+
+CLAIMS = yaml.safe_load((ROOT / "reports/claims.yaml").read_text(encoding="utf-8"))
+
+
+def judged(stage, study: str) -> dict[tuple[str, str], dict]:
+    """The verdict made again in the current folder, by data set and measure."""
+    assert stage("verdict", "--study", study) is None
+    return pd.read_csv(paths.reports(study) / "verdict.csv").set_index(["dataset", "measure"]).to_dict("index")
+
+
+def differing(found: dict[tuple[str, str], dict]) -> list[str]:
+    """The claims that the verdict does not bear out."""
+    wrong = []
+    for claim in CLAIMS:
+        row = found[claim["dataset"], claim["measure"]]
+        ours = [row["mean"], row["low"], row["high"]]
+        moved = max(abs(new - old) for new, old in zip(ours, [claim["ours"], *claim["interval"]], strict=True))
+        if row["verdict"] != claim["verdict"] or moved > claim["tolerance"]:
+            wrong.append(f"{claim['dataset']}: {claim['statement']}: claimed {claim['verdict']}, found {row['verdict']}")
+    return wrong
+
+
+@pytest.fixture
+def reported(project):
+    """The project with the committed results of the study that the claims are from."""
+    (study,) = {claim["study"] for claim in CLAIMS}
+    shutil.copytree(ROOT / "reports" / study, project / "reports" / study)
+    shutil.copy(ROOT / "params.yaml", project)
+    return study
+
+
+def test_every_claim_follows_from_the_committed_numbers(reported, stage):
+    assert len(CLAIMS) == 5 * len(DATASETS)
+    assert not differing(judged(stage, reported))
+
+
+def test_a_changed_number_that_alters_a_verdict_does_not_pass(reported, stage):
+    for dataset in DATASETS:  # the losses change places
+        for kind in ("counts", "surfaces", "targets"):
+            for seed in (0, 1, 2):
+                one, other = (paths.reports(reported) / kind / dataset / f"{loss}-seed{seed}.csv" for loss in LOSSES)
+                text = one.read_text()
+                one.write_text(other.read_text())
+                other.write_text(text)
+    confirmed = [claim for claim in CLAIMS if claim["verdict"] == "confirmed"]
+    wrong = differing(judged(stage, reported))
+    assert len(wrong) == len(CLAIMS)
+    assert sum("found contradicted" in line for line in wrong) == len(confirmed)

@@ -1,0 +1,144 @@
+"""What the kept experiments say, by hand; that they follow from what is kept; and what is refused."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+from test_verdict import BASE, measured
+
+from cedice import paper, params, paths
+from cedice.analysis import experiments, response
+from cedice.analysis.experiments import Experiment
+from cedice.errors import CediceError
+from cedice.evaluation import runs
+from cedice.evaluation.counts import pooled_headline
+from cedice.evaluation.runs import Run
+from cedice.params import LOSSES
+from cedice.pipeline import keep
+from cedice.reporting.experiments import markdown
+
+MADE = ("experiments.md", "response.csv", "leakage.csv", "response.png")
+
+
+def run_of(scores: np.ndarray, collapsed: tuple[int, ...] = (0, 0)) -> Run:
+    """A training whose counts are those of `measured`, and whose history of two epochs ends in them."""
+    counts = measured(scores).counts
+    last = {f"{m}_{c}": v for c, values in pooled_headline(counts).items() for m, v in values.items()}
+    history = pd.DataFrame([dict.fromkeys(last, 0.5), last]).assign(epoch=[1, 2], collapsed=collapsed)
+    return Run(counts, history, {})
+
+
+@pytest.fixture
+def base() -> runs.Runs:
+    """Two seeds; the Dice term adds 0.1 to every score of the first and 0.2 of the second."""
+    gains = {("ce", 0): 0.0, ("ce", 1): 0.0, ("ce_dl", 0): 0.1, ("ce_dl", 1): 0.2}
+    return {("acdc", loss, seed): run_of(BASE + gain) for (loss, seed), gain in gains.items()}
+
+
+def alpha(value: float, gain: float, seed: int = 0) -> Experiment:
+    return Experiment(f"alpha-{value}", {response.ALPHA: value}, {("acdc", "ce_dl", seed): run_of(BASE + gain)})
+
+
+def test_the_response_by_hand(base):
+    points = response.by_alpha(base, 1.0, [alpha(2.0, 0.05), alpha(0.5, 0.15), alpha(0.5, 0.15, seed=1)])
+    assert {value: list(runs) for value, runs in points["acdc"].items()} == {0.0: [0, 1], 0.5: [0, 1], 1.0: [0, 1], 2.0: [0]}
+    found = response.response(points).set_index("alpha")
+    dice = {gain: 2 * (BASE + gain).round(2) / (1 + (BASE + gain).round(2)) for gain in (0.0, 0.05, 0.15)}  # a patient's
+    for value, gain in ((0.5, 0.15), (2.0, 0.05)):
+        row = found.loc[value]
+        assert row["more"] == pytest.approx((dice[gain] - dice[0.0]).mean(), abs=0.002)
+        assert row["low"] < row["more"] < row["high"]
+        assert row["units"] == len(BASE)
+    assert found.loc[1.0, "foreground_std"] > 0.01
+    assert pd.isna(found.loc[2.0, "foreground_std"])
+    assert pd.isna(found.loc[0.0, "more"])
+    assert found.loc[2.0, "last_epochs_mean"] == pytest.approx((0.5 + found.loc[2.0, "foreground_mean"]) / 2)
+
+
+def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
+    runs = {("acdc", loss, 0): run_of(BASE + 0.1) for loss in LOSSES}
+    leaked = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 7): run_of(BASE)})  # no honest seed 7
+    found = response.leakage(base, [leaked, alpha(2.0, 0.1)], "small").set_index(["loss", "metric"])
+    plain = found.loc[("ce", "dice")]
+    assert (plain["seeds"], plain["spread"]) == (1, 0)
+    assert plain["gained"] == pytest.approx(plain["by_slice"] - plain["by_patient"])
+    assert plain["gained"] > 0.02
+    assert plain["share"] == pytest.approx(plain["gained"] / (0.9090 - plain["by_patient"]))
+    with_dice = found.loc[("ce_dl", "dice")]
+    assert with_dice["gained"] == 0
+    assert with_dice["spread"] > 0.02
+    assert pd.isna(with_dice["share"]) == (abs(0.9213 - with_dice["by_patient"]) <= 2 * with_dice["spread"])
+
+
+def test_other_experiments_are_listed_with_their_changes_and_collapses(base):
+    points = response.by_alpha(base, 1.0, [])
+    no_norm = Experiment("no-norm", {"small.train.norm": "none"}, {("acdc", "ce", 0): run_of(BASE * 0, collapsed=(1, 1))})
+    text = markdown(response.response(points), response.leakage(base, [no_norm], "small"), [no_norm], "small")
+    assert "| no-norm | `small.train.norm: none` | ACDC | CE | 0 | 2 | 2 (1–2) |" in text
+    assert "0.0000†" in text
+    assert "What a split by slice gains" not in text
+
+
+def test_an_alpha_beyond_all_measure_is_called_dice_alone():
+    assert [paper.alpha_title(value) for value in (0.25, 4.0, 1e6)] == ["0.25", "4", "Dice alone"]
+    assert params.LossTerm(alpha=paper.DICE_ALONE)
+
+
+def test_a_single_patient_or_other_slices_are_refused(base):
+    one = {key: Run(run.counts.assign(patient="p"), run.history, {}) for key, run in base.items()}
+    with pytest.raises(CediceError, match="one patient in the validation set"):
+        response.response(response.by_alpha(one, 1.0, []))
+    other = Experiment("a", {response.ALPHA: 2.0}, {("acdc", "ce_dl", 0): run_of(BASE[:-1])})
+    with pytest.raises(CediceError, match="counted on other slices"):
+        response.response(response.by_alpha(base, 1.0, [other]))
+
+
+@pytest.fixture
+def reported(project):
+    """The project with the committed results of `small`."""
+    shutil.copytree(ROOT / "reports/small", project / "reports/small")
+    shutil.copy(ROOT / "params.yaml", project)
+    return project
+
+
+def test_the_committed_report_follows_from_the_kept_experiments(reported, stage):
+    before = {name: (paths.reports("small") / name).read_bytes() for name in MADE}
+    for name in MADE:
+        (paths.reports("small") / name).unlink()
+    assert stage("experiments", "--study", "small") is None
+    assert {name: (paths.reports("small") / name).read_bytes() for name in MADE} == before
+
+
+def test_kept_with_the_parameters_of_the_project_it_is_no_experiment(reported, stage):
+    assert experiments.load("demo", params.load()) == []
+    folder = min(paths.experiments("small").iterdir())
+    (folder / "params.yaml").write_text("loss: {ce_dl: {alpha: 1.0}}\n")
+    assert "its parameters are the project's own; delete it" in stage("experiments", "--study", "small")
+
+
+def test_an_experiment_that_is_not_there_is_one_line(project, stage, command):
+    assert command("git", "init", "-q", cwd=project)[0] == 0
+    assert stage("keep", "--study", "demo", "--experiment", "alpha-9").startswith("error: no experiments are named 'alpha-9'")
+
+
+def test_what_an_experiment_set_is_merged_into_the_parameters_of_today(tmp_path):
+    project, checkout, name = tmp_path / "project", tmp_path / "checkout", "reports/small/experiments/old"
+    kept = project / name / "history/acdc/ce-seed0.csv"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("epoch\n1\n")
+    (project / name / "params.yaml").write_text("small: {split: slice}\n")
+    (project / name / "dvc.lock").write_text("stages: {train: {cmd: b}}\n")
+    checkout.mkdir()
+    (checkout / "params.yaml").write_text("loss: {ce: 0}\nsmall: {split: patient, epochs: {acdc: 1}, seeds: [0]}\nown: {}\n")
+    (checkout / "dvc.lock").write_text("stages: {train: {cmd: a}, other: {cmd: c}}\n")
+    assert keep.lay_over(Path(name), project, checkout) == ["train"]
+    merged = yaml.safe_load((checkout / "params.yaml").read_text())
+    assert merged["small"] == {"split": "slice", "epochs": {"acdc": 1}, "seeds": [0]}
+    assert merged["run"] == {"studies": ["small"], "datasets": ["acdc"], "losses": ["ce"], "seeds": [0]}
+    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
+    assert lock == {"train": {"cmd": "b"}, "other": {"cmd": "c"}}
+    assert (checkout / "reports/small/history/acdc/ce-seed0.csv").read_text() == kept.read_text()

@@ -1,0 +1,88 @@
+"""Models to be handed on: from a training, with a card that tells what it is; and those that come along."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+from cedice import paths
+from cedice.cli import parser
+from cedice.data import slices
+from cedice.errors import CediceError
+from cedice.evaluation.counts import load_counts, pooled_headline
+from cedice.files import read_arrays
+from cedice.inference import model_file
+from cedice.inference.predict import Scan, predict
+from cedice.paths import Training
+
+TRAINING = Training("demo", "covid19", "ce_dl", 0)
+
+
+def release(*arguments: str) -> None:
+    given = parser().parse_args(["release", *arguments])
+    given.do(given)
+
+
+@pytest.fixture
+def trained(project, stage):
+    arguments = ("--study", "demo", "--dataset", "covid19", "--loss", "ce_dl", "--seed", "0")
+    for name, number in (("download", 4), ("preprocess", 4), ("train", 8), ("evaluate", 8)):
+        assert stage(name, *arguments[:number]) is None
+    return project
+
+
+def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(trained):
+    release("demo", "covid19", "ce_dl", "0", "-o", "m.safetensors")
+    model = model_file.load(Path("m.safetensors"), torch.device("cpu"))
+    assert model.classes == ("background", "infection")
+    data = slices.load(*paths.slices("demo", "covid19"))
+    val = data.part("val")
+    found, _ = predict(model, Scan(Path("val.nii"), "val", val.images, None), "float32", keep=False)
+    (expected,) = read_arrays(paths.predictions(TRAINING), "labels")
+    assert (found == expected).mean() > 0.999  # half precision turns a pixel in a thousand, at most
+    card = Path("m.md").read_text(encoding="utf-8")
+    evaluated = pooled_headline(load_counts(paths.counts(TRAINING), 2))
+    printed = float(re.search(r"\| Dice, foreground \| ([\d.]+) \|", card)[1])
+    assert printed == pytest.approx(evaluated["foreground"]["dice"], abs=0.005)
+    assert "2 base channels" in card
+    before = Path("m.safetensors").read_bytes(), card
+    release("demo", "covid19", "ce_dl", "0", "-o", "m.safetensors")
+    assert (Path("m.safetensors").read_bytes(), Path("m.md").read_text(encoding="utf-8")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("demo", "acdc", "ce_dl", "0", "-o", "m.safetensors"), "run the study first"),
+        (("demo", "acdc", "ce_dl", "7", "-o", "m.safetensors"), "unknown seed"),
+        (("tiny", "acdc", "ce_dl", "0", "-o", "m.safetensors"), "unknown study"),
+        (("demo", "acdc", "ce_dl", "0", "-o", "m.pt"), "ends in .safetensors"),
+    ],
+)
+def test_what_cannot_be_released_is_one_line(project, arguments, line):
+    with pytest.raises(CediceError, match=line):
+        release(*arguments)
+    assert not list(Path().glob("m.*"))
+
+
+@pytest.mark.parametrize("name", model_file.released())
+def test_what_comes_along_is_small_has_a_card_and_is_of_the_reported_training(name):
+    file = model_file.find(name)
+    assert file.stat().st_size < 4e6
+    made_from = model_file.load(file, torch.device("cpu")).made_from
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    training = Training(*(made_from[field] for field in Training._fields))
+    stage = lock[f"train@{'-'.join(map(str, tuple(training)))}"]
+    weights = paths.weights(training)
+    assert {out["path"]: out["md5"] for out in stage["outs"]}[weights.as_posix()] == made_from["weights_md5"]
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert "No clinical use" in card
+    assert "non-commercial" in card
+    assert re.search(r"\| Dice, foreground \| 0\.\d{4} \| 0\.\d{4} ± 0\.\d{4} \|", card)
+
+
+def test_two_models_come_along():
+    assert model_file.released() == ["acdc", "covid19"]

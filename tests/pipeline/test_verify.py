@@ -1,0 +1,88 @@
+"""`cedice verify`, and so the gate: what is changed by hand does not pass, of whatever kind it is."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from cedice.errors import CediceError
+from cedice.pipeline import verify
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verify") / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
+
+
+def said(root: Path, study: str) -> list[str]:
+    return verify._stale(root, study, lambda line: None)
+
+
+KINDS = [
+    ("reports/small/metrics.json", '"dice": 0.9', '"dice": 0.8', "table@small"),
+    ("reports/small/table1.md", "ours", "theirs", "table@small"),
+    ("reports/small/counts/acdc/ce-seed0.csv", ",0,", ",1,", "evaluate@small-acdc-ce-0"),
+    ("reports/small/history/acdc/ce-seed0.csv", "\n1,", "\n2,", "train@small-acdc-ce-0"),
+    ("reports/small/runs/covid19/ce_dl-seed0.json", '"device": "', '"device": "better ', "train@small-covid19-ce_dl-0"),
+    ("reports/small/surfaces/acdc/ce-seed1.csv", ",1,", ",2,", "measure@small-acdc-ce-1"),
+    ("reports/small/targets/acdc/ce-seed1.csv", ",1,", ",2,", "measure@small-acdc-ce-1"),
+    ("reports/small/errors/acdc/ce-seed1.csv", "1", "2", "measure@small-acdc-ce-1"),
+    ("reports/small/breakdown.md", "0.9", "0.8", "breakdown@small"),
+    ("reports/small/conventions.csv", "0.9", "0.8", "conventions@small"),
+    ("reports/small/verdict.csv", "not confirmed", "contradicted", "verdict@small"),
+    ("reports/claims.yaml", "not confirmed", "contradicted", "claims"),
+    ("reports/small/response.csv", "0.8", "0.9", "experiments"),
+    ("reports/small/data/acdc-source.json", "200", "201", "download@small-acdc"),
+    ("src/cedice/losses.py", "1 - 2 * overlap", "1 - 3 * overlap", "train@small-acdc-ce-0"),
+    ("params.yaml", "base_channels: 8", "base_channels: 9", "train@small-acdc-ce-0"),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new", "stage"), KINDS, ids=[kind[0] for kind in KINDS])
+def test_a_change_by_hand_is_noticed(clone, path, old, new, stage):
+    before = (clone / path).read_text(encoding="utf-8")
+    assert old in before
+    (clone / path).write_text(before.replace(old, new), encoding="utf-8")
+    try:
+        assert any(line.startswith(f"{stage}: ") for line in said(clone, "small"))
+    finally:
+        (clone / path).write_text(before, encoding="utf-8")
+
+
+def test_a_figure_painted_over_is_noticed_and_nothing_else_was(clone):
+    figure = clone / "reports/small/figures/figure4.png"
+    before = figure.read_bytes()
+    shutil.copy(clone / "reports/small/figures/figure5.png", figure)
+    assert any(line.startswith("plot@small: ") for line in said(clone, "small"))
+    figure.write_bytes(before)
+    assert said(clone, "small") == []
+
+
+def test_a_number_changed_together_with_the_lock_is_noticed(clone, tmp_path, command):
+    """Whoever tells DVC that the changed table is right is found by making it again."""
+    root = tmp_path / "clone"
+    shutil.copytree(clone, root)
+    shutil.rmtree(root / "reports/small")  # the demo alone, for time
+    (root / "reports/claims.yaml").unlink()
+    heard = []
+    assert verify.verify(root, heard.append) == []
+    assert len(heard) == 2
+    table = root / "reports/demo/table1.csv"
+    table.write_text(table.read_text().replace("0.9", "0.8"))
+    status, output = command("dvc", "commit", "--force", "table@demo", cwd=root)
+    assert status == 0, output
+    assert verify.verify(root, heard.append) == ["reports/demo/table1.csv: made again, it differs"]
+    assert table.read_text().count("0.8")  # nothing is mended
+
+
+def test_where_there_is_nothing_to_verify(tmp_path, command):
+    status, output = command("cedice", "verify", cwd=tmp_path)
+    assert (status, output) == (1, "error: no dvc.yaml here; run from the project's root\n")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    with pytest.raises(CediceError, match="no study has results"):
+        verify.verify(tmp_path, print)

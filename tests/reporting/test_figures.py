@@ -1,0 +1,88 @@
+"""Figures: the same bytes every time, the same slices for both losses, the network as it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cedice import files
+from cedice.data.slices import Slices
+from cedice.evaluation.runs import Run
+from cedice.metrics import CONVENTIONS, METRICS
+from cedice.paper import TABLE_1
+from cedice.reporting import figures
+
+NETWORK = {"in_channels": 1, "out_channels": 4, "base_channels": 4, "depth": 3, "norm": "batch", "padding": "same"}
+
+
+def val(count: int, classes: int) -> Slices:
+    """Slices whose foreground grows with their number; the first has none."""
+    masks = np.zeros((count, 256, 256), np.uint8)
+    for number in range(count):
+        masks[number, :number] = 1 + number % (classes - 1)
+    images = np.random.default_rng(0).integers(0, 256, masks.shape, dtype=np.uint8)
+    return Slices(images, masks, pd.DataFrame({"slice": [f"s{number}" for number in range(count)]}))
+
+
+def drawn():
+    validation = {"acdc": val(20, 4), "covid19": val(9, 2)}
+    labels = {dataset: np.roll(part.masks, 3, axis=1) for dataset, part in validation.items()}
+    columns = {f"{metric}_{convention}": np.linspace(0.1, 0.9, 4) for metric in METRICS for convention in CONVENTIONS}
+    history = pd.DataFrame({"epoch": range(1, 5), **columns})
+    histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
+    yield figures.network(NETWORK)
+    yield figures.predictions(validation, labels, "predictions")
+    yield figures.curves(histories, alphas, "curves", TABLE_1["acdc"])
+    profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
+    yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
+    means = {f"{loss}_{kind}": [0.5, 0.8] for loss in alphas for kind in ("mean", "std")}
+    rows = [
+        pd.DataFrame({"dataset": name, "pixels": ["1–24", "1600 and more"], "n": 3, "measure": "dice", **means})
+        for name in validation
+    ]
+    yield figures.sizes(pd.concat(rows), alphas, "sizes")
+    runs = {0: Run(None, history, {}), 1: Run(None, history + 0.01, {})}
+    yield figures.response({name: {0.0: runs, 1.0: {0: runs[0]}} for name in validation}, "response")
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    for number, (first, again) in enumerate(zip(drawn(), drawn(), strict=True)):
+        paths = [tmp_path / f"{number}{letter}.png" for letter in "ab"]
+        for figure, path in zip((first, again), paths, strict=True):
+            files.save_figure(figure, path)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+        with Image.open(paths[0]) as image:
+            assert not {"Software", "Author", "Title"} & set(image.info)
+            assert len(image.convert("L").histogram()) - image.convert("L").histogram().count(0) > 20  # not blank
+
+
+def test_samples_are_evenly_spaced_ranks_of_size_and_never_empty():
+    assert figures.choose_samples(val(20, 4)) == [4, 7, 10, 13, 16]
+    assert 0 not in figures.choose_samples(val(6, 2))
+
+
+def test_the_network_figure_shows_measured_shapes():
+    texts = [text.get_text() for text in figures.network(NETWORK).axes[0].texts]
+    assert texts[0:2] == ["1", "256×256"]
+    assert [texts[index] for index in range(2, 10, 2)] == ["4", "8", "16", "32"]
+    assert texts[9] == "32×32"
+    valid = figures.network(NETWORK | {"padding": "valid"}).axes[0].texts
+    assert valid[3].get_text() == "344×344"  # 348 in, mirrored, less two unpadded convolutions
+
+
+@pytest.mark.parametrize("with_paper", [True, False])
+def test_the_papers_lines_stand_only_beside_real_data(with_paper):
+    history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
+    both = {"ce": [history], "ce_dl": [history]}
+    figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "t", TABLE_1["acdc"] if with_paper else None)
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [line.get_ydata()[0] for line in dotted] == ([0.9090, 0.9213] if with_paper else [])
+
+
+def test_a_curve_is_the_mean_of_the_seeds_and_its_band_reaches_to_the_extremes():
+    columns = [f"{metric}_{convention}" for metric in METRICS for convention in CONVENTIONS]
+    seeds = [pd.DataFrame({"epoch": [1, 2], **{name: [value, 0.5] for name in columns}}) for value in (0.1, 0.2, 0.6)]
+    axes = figures.curves({"ce": seeds, "ce_dl": seeds[:1]}, {"ce": "0", "ce_dl": "1"}, "t", None).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.5])
+    bands = [band.get_paths()[0].get_extents() for band in axes.collections]
+    assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.6)] * 2  # of CE alone, in both conventions

@@ -1,0 +1,104 @@
+"""The page: one file that asks for nothing, says what the reports say, and can be used by mouse, keyboard and reader."""
+
+import itertools
+import re
+import shutil
+from html.parser import HTMLParser
+
+import browser
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PAGES = {study: ROOT / f"reports/{study}/index.html" for study in ("demo", "small")}
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian: apt-get install chromium)")
+
+
+class Outline(HTMLParser):
+    """Elements with their attributes, in order, and the text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("study", PAGES)
+def test_it_says_what_the_reports_say_and_asks_for_nothing(study):
+    page = PAGES[study].read_text(encoding="utf-8")
+    outline = Outline(page)
+    for name in ("verdict.md", "table1.md", "where.md", "conventions.md"):
+        for line in (ROOT / "reports" / study / name).read_text(encoding="utf-8").splitlines():
+            for cell in re.findall(r"(?<=\| )[-+]?\d\.\d{4}[^|]*(?= \|)", line):
+                assert cell in outline.text, (name, cell)
+    for tag, attributes in outline.elements:
+        for attribute in ("src", "href", "srcset", "action", "data", "poster"):
+            assert (attributes.get(attribute) or "#").startswith(("#", "data:")), (tag, attributes)
+    assert not re.search(r"@import|url\((?!data:)", page)
+
+
+@pytest.mark.parametrize("study", PAGES)
+def test_it_can_be_read_by_those_who_do_not_see_it(study):
+    elements = Outline(PAGES[study].read_text(encoding="utf-8")).elements
+    tags = [tag for tag, _ in elements]
+    assert tags.count("h1") == tags.count("main") == 1
+    assert dict(elements[tags.index("html")][1])["lang"] == "en"
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h\d", tag)]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), "no heading level is left out"
+    assert all(attributes.get("alt") for tag, attributes in elements if tag == "img")
+    assert all(attributes.get("scope") for tag, attributes in elements if tag == "th")
+    labelled = {attributes.get("for") for tag, attributes in elements if tag == "label"}
+    assert all(attributes["id"] in labelled for tag, attributes in elements if tag == "input")
+    names = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    targets = {attributes["href"][1:] for tag, attributes in elements if tag == "a"}
+    assert targets <= set(names)
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1200, 390])
+def test_it_loads_without_a_word_and_its_controls_work(tmp_path, width):
+    async def use(page):
+        assert await page.value("document.querySelectorAll('.uplot canvas').length") == 8
+        assert await page.value("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out sideways"
+        # The slider moves the line between the two losses, by keyboard too.
+        await page.value("document.getElementById('reveal').focus()")
+        for _ in range(5):
+            await page.key("ArrowRight")
+        assert await page.value("document.querySelector('.stack').style.getPropertyValue('--reveal')") == "55%"
+        # A chart: → to the second epoch, whose values appear; + narrows what is shown, 0 shows all again.
+        await page.value("document.querySelector('[data-chart=acdc-dice]').focus()")
+        await page.key("ArrowRight")
+        await page.settle(0.3)
+        legend = "[...document.querySelectorAll('[data-chart=acdc-dice] .u-value')].map(cell => cell.textContent)"
+        shown = await page.value(legend)
+        ticks = "document.querySelector('[data-chart=acdc-dice] canvas').toDataURL()"
+        whole = await page.value(ticks)
+        await page.key("+")
+        await page.settle(0.3)
+        near = await page.value(ticks)
+        await page.key("0")
+        await page.settle(0.3)
+        assert near != whole
+        await page.settle(0.2)
+        assert not page.told
+        assert all(request.startswith(("file:", "data:")) for request in page.requests), page.requests
+        return shown
+
+    shown = browser.visit(CHROMIUM, PAGES["small"], width, tmp_path / "profile", use)
+    losses = [
+        pd.concat(
+            [pd.read_csv(ROOT / f"reports/small/history/acdc/{loss}-seed{seed}.csv").iloc[1] for seed in range(3)], axis=1
+        )
+        for loss in ("ce", "ce_dl")
+    ]
+    values = [loss.loc[f"dice_{convention}"].mean() for loss in losses for convention in ("with_background", "foreground")]
+    assert shown == ["2", *(f"{value:.4f}" for value in values)]

@@ -1,0 +1,149 @@
+"""Table 1: the numbers are those of the counts, the arrows tell the truth, synthetic data is called synthetic."""
+
+import pandas as pd
+import pytest
+
+from cedice.analysis import table1
+from cedice.errors import CediceError
+from cedice.evaluation import counts, runs
+from cedice.metrics import CONVENTIONS, METRICS
+from cedice.params import DATASETS, LOSSES
+from cedice.reporting.table1 import markdown
+
+RECORD = {
+    "device": "a test",
+    "versions": {"torch": "2"},
+    "settings": {"precision": "float32", "base_channels": 8, "norm": "batch"},
+    "wall_seconds": 90.0,
+    "peak_memory_mb": {"main": 1234},
+    "revision": "0123456789abcdef+changes",
+}
+
+
+def counts_with(wrong: int, classes: int) -> pd.DataFrame:
+    """One slice of 100 pixels a class, of which ``wrong`` of class 1 are taken for background."""
+    rows = [{"class": label, "tp": 100, "fp": 0, "fn": 0} for label in range(classes)]
+    rows[1] |= {"tp": 100 - wrong, "fn": wrong}
+    rows[0]["fp"] = wrong
+    table = pd.DataFrame(rows).assign(slice="s", volume="v", patient="p")
+    return table.assign(tn=100 * classes - table[["tp", "fp", "fn"]].sum(axis=1))
+
+
+def run_with(wrong: int, classes: int, epochs: int = 12, collapsed: int = 0) -> runs.Run:
+    counts = counts_with(wrong, classes)
+    last = {f"{m}_{c}": v for c, values in counts.pooled_headline(counts).items() for m, v in values.items()}
+    before = {name: value - 0.1 for name, value in last.items()}
+    history = pd.DataFrame([before] * (epochs - 1) + [last]).assign(collapsed=collapsed)
+    return runs.Run(counts, history, RECORD)
+
+
+def runs_with(ce: int, ce_dl: int, more: tuple[tuple[int, int], ...] = ()) -> runs.Runs:
+    """Seed 0 with these numbers of wrong pixels, the seeds after it with those of ``more``."""
+    classes = {"acdc": 4, "covid19": 2}
+    return {
+        (dataset, loss, seed): run_with(wrong[LOSSES.index(loss)], classes[dataset])
+        for dataset in DATASETS
+        for loss in LOSSES
+        for seed, wrong in enumerate(((ce, ce_dl), *more))
+    }
+
+
+def test_the_keys_are_stable_and_the_values_those_of_the_counts():
+    found = table1.summary(runs_with(20, 10))
+    assert list(found) == ["acdc", "covid19"]
+    loss = found["acdc"]["ce_dl"]
+    assert list(loss) == [*METRICS, "foreground", "std", "seeds", "collapsed", "last_epochs", "paper", "minus_paper"]
+    dice = [200 / 210, 180 / 190, 1, 1]
+    assert loss["dice"] == pytest.approx(sum(dice) / 4, abs=1e-6)
+    assert loss["foreground"]["dice"] == pytest.approx(sum(dice[1:]) / 3, abs=1e-6)
+    assert loss["pixel_error"] == pytest.approx(10 / 400)
+    assert loss["minus_paper"]["dice"] == pytest.approx(loss["dice"] - 0.9213, abs=1e-6)
+    spread = loss["last_epochs"]["foreground"]["iou"]
+    assert (spread["n"], spread["std"]) == (1, None)
+    assert spread["mean"] == pytest.approx(loss["foreground"]["iou"] - 0.09, abs=1e-6)
+    assert spread["epoch_std"] == pytest.approx(0.1 * (10 * 0.1 * 0.9 / 9) ** 0.5, abs=1e-6)
+    assert found["acdc"]["ce_dl_minus_ce"]["with_background"]["pixel_error"] == {"mean": -0.025, "std": None, "n": 1}
+
+
+def test_the_difference_over_the_last_epochs_is_that_of_their_means():
+    runs = runs_with(20, 10)
+    runs["acdc", "ce_dl", 0] = run_with(10, 4, epochs=1)  # the others end 0.1 above their nine epochs before
+    found = table1.summary(runs)["acdc"]
+    last, tail = (found[key]["foreground"]["dice"]["mean"] for key in ("ce_dl_minus_ce", "ce_dl_minus_ce_last_epochs"))
+    assert tail == pytest.approx(last + 0.09, abs=1e-6)
+
+
+def test_several_seeds_give_a_mean_with_its_spread():
+    # Pixel errors on ACDC: CE 20, 40, 60 of 400; CE + DL 10, 20, 60; differences −10, −20, 0.
+    runs = runs_with(20, 10, more=((40, 20), (60, 60)))
+    found = table1.summary(runs)["acdc"]
+    assert found["ce"]["seeds"] == 3
+    assert found["ce"]["pixel_error"] == pytest.approx(0.1)
+    assert found["ce"]["std"]["with_background"]["pixel_error"] == pytest.approx(0.05)
+    change = found["ce_dl_minus_ce"]["foreground"]["pixel_error"]
+    assert change == {"mean": pytest.approx(-0.025), "std": pytest.approx(0.025), "n": 3}
+    assert found["ce"]["last_epochs"]["foreground"]["pixel_error"]["std"] == pytest.approx(0.05)
+    text = markdown(table1.summary(runs), runs, "small", synthetic=False, alpha=1)
+    assert "0.1000 ± 0.0500 |" in text
+    assert "-0.0250 ± 0.0250 |" in text
+    assert text.count("1.5 min") == 2 * 2 * 3  # a line for each training
+
+
+def test_a_collapsed_network_is_named():
+    runs = runs_with(20, 10, more=((40, 20),))
+    runs["acdc", "ce", 1] = run_with(40, 4, collapsed=1)
+    found = table1.summary(runs)
+    assert (found["acdc"]["ce"]["collapsed"], found["acdc"]["ce_dl"]["collapsed"]) == (1, 0)
+    text = markdown(found, runs, "small", synthetic=False, alpha=1)
+    assert "† **Collapsed**: ACDC, CE: in 1 of 2 trainings" in text
+    assert text.count("†") == 2 * 3 + 1  # both conventions, three metrics, the note
+    assert "Collapsed" not in markdown(table1.summary(runs_with(20, 10)), runs_with(20, 10), "small", False, 1)
+
+
+@pytest.mark.parametrize(("ce", "ce_dl", "up", "error"), [(20, 10, "↑", "↓"), (10, 20, "↓", "↑"), (10, 10, "=", "=")])
+def test_arrows_say_what_happened(ce, ce_dl, up, error):
+    runs = runs_with(ce, ce_dl)
+    found = table1.summary(runs)
+    rows = table1.csv_rows(found).query("loss == 'ce_dl'")
+    assert set(rows.query("metric != 'pixel_error'")["direction"]) == {up}
+    assert set(rows.query("metric == 'pixel_error'")["direction"]) == {error}
+    text = markdown(found, runs, "small", synthetic=False, alpha=1)
+    ours = [line for line in text.splitlines() if line.startswith("| ours, including") and "CE + DL" in line]
+    assert len(ours) == 2  # of Table 1, and of the last epochs, which have no arrows
+    assert ours[0].count(up) == (6 if up == error else 4)
+
+
+def test_the_csv_has_every_number_once():
+    rows = table1.csv_rows(table1.summary(runs_with(20, 10)))
+    assert len(rows) == len(DATASETS) * len(LOSSES) * len(CONVENTIONS) * len(METRICS)
+    assert not rows.duplicated(["dataset", "loss", "convention", "metric"]).any()
+
+
+def test_synthetic_data_is_called_synthetic():
+    runs = runs_with(20, 10)
+    found = table1.summary(runs)
+    assert "not comparable" in markdown(found, runs, "demo", synthetic=True, alpha=1)
+    real = markdown(found, runs, "small", synthetic=False, alpha=0.5)
+    assert "ynthetic" not in real
+    assert "CE + 0.5 · DL" in real
+
+
+def test_history_and_counts_of_different_trainings_are_refused():
+    runs = runs_with(20, 10)
+    runs["acdc", "ce", 0] = runs.Run(counts_with(30, 4), runs["acdc", "ce", 0].history, RECORD)
+    with pytest.raises(CediceError, match=r"acdc ce seed 0: dice .* different trainings"):
+        table1.summary(runs)
+
+
+def test_a_value_that_does_not_exist_is_null():
+    runs = runs_with(20, 10)
+    nothing = pd.DataFrame(
+        [{"slice": "s", "volume": "v", "patient": "p", "class": c, "tp": 400 * (c == 0), "fp": 0, "fn": 0} for c in range(4)]
+    )
+    values = counts.pooled_headline(nothing)
+    history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(collapsed=1)
+    runs["acdc", "ce", 0] = runs.Run(nothing, history, RECORD)
+    found = table1.summary(runs)
+    assert found["acdc"]["ce"]["foreground"]["dice"] is None
+    assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0, "epoch_std": None}
+    assert "| –† |" in markdown(found, runs, "small", synthetic=False, alpha=1)

@@ -1,0 +1,68 @@
+"""A disk that refuses: every stage says so in one line, keeps what was there and leaves nothing half-written.
+
+A limit on the size of files stands in for the full disk: the system refuses to write on in the same way. A file where a folder
+should be stands in for the folder that cannot be written to, which root, as in a container, may always do.
+"""
+
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+
+LOSS = ("--dataset", "covid19", "--loss", "ce", "--seed", "0")
+BYTES = 40  # smaller than anything that is written
+
+
+def stages() -> list[tuple[str, ...]]:
+    """(stage, arguments …) of a whole demo, in order."""
+    losses = [(*LOSS[:1], dataset, *LOSS[2:3], loss, *LOSS[4:]) for dataset in ("acdc", "covid19") for loss in ("ce", "ce_dl")]
+    sets = [(name, *LOSS[:1], dataset) for dataset in ("acdc", "covid19") for name in ("download", "preprocess")]
+    made = [(name, *loss) for loss in losses for name in ("train", "evaluate", "measure")]
+    return [*sets, *made, ("table",), ("where",), ("plot", "--figures", "all"), ("audit",), ("verdict",), ("page",)]
+
+
+@pytest.fixture
+def full():
+    """full(work) runs it with files limited to `BYTES`."""
+
+    def run(work):
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, hard))
+        try:
+            return work()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    return run
+
+
+def files(project: Path) -> set[Path]:
+    return {path for top in ("data", "models", "reports", ".cedice") for path in (project / top).rglob("*") if path.is_file()}
+
+
+def test_a_full_disk_is_one_line_of_every_stage(project, stage, edit_params, full):
+    edit_params(project, {"demo.source.patients": 10, "demo.epochs.acdc": 1, "demo.epochs.covid19": 1})
+    for name, *arguments in stages():
+        before = files(project)
+        line = full(lambda: stage(name, "--study", "demo", *arguments))  # noqa: B023  (called at once)
+        assert line is not None, name
+        assert line.startswith("error: "), (name, line)
+        assert files(project) == before, name
+        assert not list(project.rglob("*.part")), name
+        assert stage(name, "--study", "demo", *arguments) is None, name
+    before = {path: path.read_bytes() for path in files(project)}
+    for name, *arguments in stages():  # what is there already stays
+        if name != "train":  # which would have to train again
+            full(lambda: stage(name, "--study", "demo", *arguments))  # noqa: B023
+    assert {path: path.read_bytes() for path in files(project)} == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(project, stage):
+    for name in ("data", "reports"):
+        shutil.rmtree(project / name, ignore_errors=True)
+        (project / name).write_text("in the way")
+        line = stage("download", "--study", "demo", "--dataset", "acdc")
+        assert "Not a directory" in line or "File exists" in line
+        assert name in line
+        (project / name).unlink()
