@@ -177,12 +177,12 @@ PICTURES: dict[str, Expected] = {
     "colour image": Expected(lambda c: _save(c.image, _red), "in colour"),
     "colour mask": Expected(lambda c: _save(c.mask, _red), "in colour"),
     "CMYK image": Expected(lambda c: _save(c.image, lambda i: i.convert("CMYK")), "mode CMYK"),
-    "palette image": Expected(lambda c: _save(c.image, lambda i: i.convert("P"), "PNG"), "mode P"),
+    "palette image": Expected(lambda c: _save(c.image, lambda i: i.convert("P"), "PNG"), ""),
     "mask with a palette of greys": Expected(lambda c: _save(c.mask, lambda i: i.convert("P")), ""),
     "16-bit mask": Expected(lambda c: _save(c.mask, lambda i: i.convert("I;16")), ""),
     "1-bit mask, whose values are 0 and 1": Expected(lambda c: _save(c.mask, lambda i: i.convert("1")), "labels outside"),
     "two pages": Expected(lambda c: _save(c.image, lambda i: i, "TIFF", save_all=True, append_images=[_page()]), "2 pages"),
-    "mask with alpha": Expected(lambda c: _save(c.mask, lambda i: i.convert("LA")), "mode LA"),
+    "mask with an opaque alpha": Expected(lambda c: _save(c.mask, lambda i: i.convert("LA")), ""),
     "anti-aliased mask": Expected(
         lambda c: _save(c.mask, lambda i: i.resize((i.width // 2, i.height // 2), 2).resize(i.size, 2)), "labels outside"
     ),
@@ -190,7 +190,7 @@ PICTURES: dict[str, Expected] = {
     "truncated JPG": Expected(lambda c: _bytes(c.image, lambda b: b[:2000]), "not a readable image"),
     "truncated PNG": Expected(lambda c: _bytes(c.mask, lambda b: b[:200]), "not a readable image"),
     "a bit flipped in the PNG": Expected(lambda c: _bytes(c.mask, _flip_bit), "not a readable image"),
-    "another format": Expected(lambda c: _save(c.mask, lambda i: i, "GIF"), "not a readable image"),
+    "a GIF under another name": Expected(lambda c: _save(c.mask, lambda i: i, "GIF"), ""),
     "empty file": Expected(lambda c: c.image.write_bytes(b""), "not a readable image"),
     "text": Expected(lambda c: c.image.write_text("no image"), "not a readable image"),
     "huge dimensions": Expected(_huge_png, "60000"),

@@ -43,9 +43,13 @@ class Rule(Strict):
         return self
 
 
+Channel = Literal["grey", "red", "green", "blue"]  # of images in colour; grey: their luminance
+
+
 class Files(Strict):
     """A data set of one's own: ``path`` of its folder or archive; which paths in it are ``images`` and ``masks``
-    (`cedice.data.sources.folder`); the ``classes``, each with the value or values that it has in a mask."""
+    (`cedice.data.sources.folder`); the ``classes``, each with the value or values that it has in a mask; the ``channel`` that
+    is taken of images in colour, which are refused without it."""
 
     kind: Literal["files"]
     path: Annotated[str, Field(min_length=1)]
@@ -53,6 +57,7 @@ class Files(Strict):
     masks: str
     classes: Annotated[dict[Label, Value | list[Value]], Field(min_length=2, max_length=64)]
     intensity: Rule
+    channel: Channel | None = None
 
     @field_validator("images", "masks")
     @classmethod

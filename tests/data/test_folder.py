@@ -103,7 +103,7 @@ def test_every_problem_is_told_not_the_first_only(tmp_path):
     assert not cases
     assert [problem.removeprefix("mine: ") for problem in problems] == [
         "b/img.tif and b/img.png agree in all fields; name by another field what tells them apart",
-        "c/img.mha: not of a kind that is read (.nii, .nii.gz, .png, .jpg, .jpeg, .tif, .tiff); "
+        "c/img.mha: not of a kind that is read (.nii, .nii.gz, .png, .jpg, .jpeg, .tif, .tiff, .gif); "
         "make the pattern narrower, or convert it",
         "c/gt.png has no image (c/img.*); add it, or take the file away",
         *(

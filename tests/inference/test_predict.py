@@ -177,7 +177,7 @@ WRONG = {
     "an empty folder": (lambda folder, model: (model, folder / "empty"), "no scan in this folder"),
     "two of one name": (lambda folder, model: (model, folder / "scan.nii", folder / "scan.png"), "given one name"),
     "a damaged volume": (lambda folder, model: (model, folder / "cut.nii.gz"), "cut.nii.gz"),
-    "an image in colour": (lambda folder, model: (model, folder / "scan.png"), "mode RGB"),
+    "an image in colour": (lambda folder, model: (model, folder / "scan.png"), "in colour"),
     "a damaged model": (lambda folder, model: (folder / "bad.safetensors", folder / "scan.nii"), "not a readable model"),
 }
 

@@ -28,12 +28,15 @@ class Case:
 @dataclass(frozen=True)
 class Volume:
     """Voxels of one case: image (slices, height, width) float32 scaled to 0–255 by the source's intensity rule; mask of
-    the same shape, uint8 labels; spacing (between slices, between rows, between columns) in ``unit``, None if unknown."""
+    the same shape, uint8 labels; spacing (between slices, between rows, between columns) in ``unit``, None if unknown;
+    ``axes``: where the file's x, y and z point to ("LPS"), "" if unknown; ``warning``: "" or one line about the image."""
 
     image: np.ndarray
     mask: np.ndarray
     spacing: tuple[float, float, float] | None
     unit: str
+    axes: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)

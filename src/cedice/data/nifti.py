@@ -10,10 +10,18 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError, apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.orientations import (
+    OrientationError,
+    apply_orientation,
+    axcodes2ornt,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from cedice.data import place
 from cedice.errors import CediceError
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it would say of a header, the one line says
@@ -23,14 +31,10 @@ _TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
 
 
 @dataclass(frozen=True)
-class NiftiVolume:
-    """``voxels`` in the file's own axis order and type (x, y, z); ``affine`` (4, 4) from voxel numbers to space; ``spacing``
-    along the axes, and its ``unit`` ("mm", "unknown")."""
+class NiftiVolume(place.Place):
+    """``voxels`` in the file's own axis order and type (x, y, z), and where they lie."""
 
     voxels: np.ndarray
-    affine: np.ndarray
-    spacing: tuple[float, float, float]
-    unit: str
 
 
 def read(path: Path) -> NiftiVolume:
@@ -45,7 +49,7 @@ def read(path: Path) -> NiftiVolume:
         _check_header(image, path)
         if path.suffix == ".gz":  # nibabel stops at the last voxel, before the checksum
             image = nibabel.Nifti1Image.from_bytes(_unzipped(image, path))
-        voxels, unit = np.asanyarray(image.dataobj).reshape(_three(image.shape)), image.header.get_xyzt_units()[0]
+        voxels = np.asanyarray(image.dataobj).reshape(_three(image.shape))
     except _DAMAGE as error:
         raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to everything that follows
@@ -53,8 +57,7 @@ def read(path: Path) -> NiftiVolume:
     if bad.any():
         slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])
         raise CediceError(f"{path}: {bad.sum()} voxels are NaN or infinite, the first in slice {slice_number}; repair the file")
-    x, y, z = (float(size) for size in (*image.header.get_zooms(), 1.0)[:3])
-    return NiftiVolume(voxels, image.affine, (x, y, z), unit)
+    return NiftiVolume(**vars(place.of(image.header)), voxels=voxels)
 
 
 def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -71,7 +74,7 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         raise CediceError(f"{path}: declares {shape} voxels, more than the {VOXELS_LIMIT} that are read; get it again")
     if kind.kind not in "iuf":
         raise CediceError(f"{path}: voxels of type {kind}, but one real number each is needed; convert it")
-    if not np.isfinite(image.affine).all() or abs(np.linalg.det(image.affine[:3, :3])) < 1e-12:
+    if not place.sound(image.affine):
         raise CediceError(f"{path}: its affine maps the voxels to no space; repair the header")
 
 
@@ -84,21 +87,35 @@ def _unzipped(image: nibabel.Nifti1Image, path: Path) -> bytes:
     return content
 
 
+def turn(voxels: np.ndarray, from_axes: str, to_axes: str) -> np.ndarray:
+    """Voxels (x, y, z), or (x, y, z, c), whose axes point to ``from_axes`` ("LPS"), with axes that point to ``to_axes``; as
+    they are where either is not known ("")."""
+    if not from_axes or not to_axes or from_axes == to_axes:
+        return voxels
+    return apply_orientation(voxels, ornt_transform(axcodes2ornt(from_axes), axcodes2ornt(to_axes)))
+
+
 def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
     """The mask's voxels in the image's axis order and directions, where both lie in the same place; CediceError, naming the
     ``path`` of the mask, where they do not to within half a voxel (a shape that differs is left to the caller)."""
+    shape = image.voxels.shape
+    if mask.voxels.shape == shape and any(_apart(ours, theirs, shape) <= 0.5 for ours in mask.forms for theirs in image.forms):
+        return mask.voxels
     try:
-        turn = ornt_transform(io_orientation(mask.affine), io_orientation(image.affine))
-        voxels = apply_orientation(mask.voxels, turn)
+        turned = io_orientation(np.linalg.inv(image.affine) @ mask.affine)
+        voxels = apply_orientation(mask.voxels, turned)
     except (ValueError, OrientationError) as error:
         raise CediceError(f"{path}: its axes cannot be matched with its image's ({error}); repair the header") from error
-    affine = mask.affine @ inv_ornt_aff(turn, mask.voxels.shape)
-    if voxels.shape == image.voxels.shape:
-        corners = np.array(np.meshgrid(*[(0, size - 1) for size in voxels.shape], [1], indexing="ij")).reshape(4, -1)
-        apart = np.abs((affine - image.affine) @ corners)[:3].max()
-        if apart > min(np.linalg.norm(image.affine[:3, :3], axis=0)) / 2:
-            raise CediceError(f"{path}: lies up to {apart:.3g} off its image, by their headers; they do not belong together")
+    affine = mask.affine @ inv_ornt_aff(turned, mask.voxels.shape)
+    if voxels.shape == shape and (apart := _apart(affine, image.affine, shape)) > 0.5:
+        raise CediceError(f"{path}: lies up to {apart:.3g} voxels off its image, by their headers; they do not belong together")
     return voxels
+
+
+def _apart(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float:
+    """How far apart two affines put a corner of the volume, in the shortest edges of the other's voxels."""
+    corners = np.array(np.meshgrid(*[(0, size - 1) for size in shape], [1], indexing="ij")).reshape(4, -1)
+    return float(np.abs((one - other) @ corners)[:3].max() / np.linalg.norm(other[:3, :3], axis=0).min())
 
 
 def write(path: Path, voxels: np.ndarray, spacing: tuple[float, float, float]) -> None:

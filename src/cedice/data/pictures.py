@@ -1,45 +1,111 @@
-"""Single grey images (PNG, JPEG, TIFF), with a line for whatever is wrong with one."""
+"""Single images (PNG, JPEG, TIFF, GIF), with a line for whatever is wrong with one."""
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from cedice.described import Channel
 from cedice.errors import CediceError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif")
 PIXELS_LIMIT = 2**26  # 8192 × 8192
-_GREY, _LABELS = ("L", "I;16", "I;16B"), ("1", "P")
-_FORMATS = ("JPEG", "PNG", "TIFF")
+_GREY, _COLOUR = ("L", "I;16", "I;16B"), ("RGB", "P")
+_FORMATS = ("JPEG", "PNG", "TIFF", "GIF")
+_BITS_PER_SAMPLE = 258  # a tag of TIFF
 # Of Pillow; TypeError for a TIFF that does not say how large it is.
 _DAMAGE = (OSError, SyntaxError, TypeError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
-def read(path: Path, labels: bool = False) -> np.ndarray:
-    """(H, W) uint8 or uint16, turned as its EXIF data say; three equal channels are one. With ``labels`` also an image of 1 bit
-    (0 and 1), or with a palette (its numbers, not its colours).
+def read(path: Path, channel: Channel | None = None) -> np.ndarray:
+    """(H, W) uint8 or uint16 of an image, turned as its EXIF data say: grey, or one channel of a colour image ("grey": its
+    luminance). Three equal channels are one; an alpha channel must be opaque.
 
-    CediceError for a damaged or unreadable file, one of another kind, of several pages, and of more than `PIXELS_LIMIT` pixels.
+    CediceError for a damaged or unreadable file, one of another kind, of several pages, of more than `PIXELS_LIMIT` pixels, in
+    colours of 16 bits, and in colour without a ``channel``.
     """
+    with _opened(path) as image:
+        flat = _opaque(image, path)
+        if flat.mode in _GREY:
+            return _numbers(flat)
+        if flat.mode not in _COLOUR:
+            raise CediceError(f"{path}: mode {image.mode}, but an image of 8-bit or 16-bit grey, or 8-bit colour, is needed")
+        colours = flat.convert("RGB")
+        pixels = _numbers(colours)
+        if (pixels == pixels[..., :1]).all():
+            return pixels[..., 0]
+        if channel is None:
+            raise CediceError(
+                f"{path}: in colour, but a grey image is needed; set `channel` (grey, red, green or blue) where its data set "
+                "is described, or convert it"
+            )
+        return _numbers(colours.convert("L")) if channel == "grey" else pixels[..., ("red", "green", "blue").index(channel)]
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """(H, W) uint8 or uint16 of a mask, turned as its EXIF data say: its numbers as they are stored, also those of 1, 2 or 4
+    bits, and a palette's, not its colours (but of a GIF the greys, which it cannot store otherwise).
+
+    Raises as `read` does, and for a mask in colour.
+    """
+    with _opened(path) as image:
+        if image.mode in ("1", "P"):
+            greys = _numbers(image.convert("RGB")) if image.format == "GIF" else None
+            return _numbers(image) if greys is None or (greys != greys[..., :1]).any() else greys[..., 0]
+        flat = _opaque(image, path)
+        if flat.mode not in (*_GREY, "RGB"):
+            raise CediceError(f"{path}: mode {image.mode}, but a mask of 8-bit or 16-bit grey, or with a palette, is needed")
+        pixels = _numbers(flat)
+        if flat.mode == "RGB":
+            if (pixels != pixels[..., :1]).any():
+                raise CediceError(f"{path}: in colour, but a mask needs one number a pixel; save it as grey or with a palette")
+            return pixels[..., 0]
+        # Pillow spreads 2 and 4 bits over 0 to 255.
+        return pixels // (255 // (2**bits - 1)) if (bits := _bits(image, path)) in (2, 4) else pixels
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             image.verify()  # a PNG's checksums, which decoding leaves out
         with Image.open(path, formats=_FORMATS) as image:
-            if image.mode not in (*_GREY, "RGB", *(_LABELS if labels else ())):
-                raise CediceError(f"{path}: mode {image.mode}, but an 8-bit or 16-bit grey image is needed; convert it")
             if image.width * image.height > PIXELS_LIMIT:
                 raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
             if (pages := getattr(image, "n_frames", 1)) > 1:
                 raise CediceError(
                     f"{path}: {pages} pages, but one slice an image is needed; save each as a file, or all as NIfTI"
                 )
-            pixels = np.asarray(ImageOps.exif_transpose(image))
+            if len(image.getbands()) > 1 and _bits(image, path) > 8:  # Pillow would keep half of them, and not say so
+                raise CediceError(f"{path}: 16 bits a colour, which are not read; save it as 16-bit grey or 8-bit colour")
+            yield image
     except _DAMAGE as error:
         raise CediceError(f"{path}: not a readable image ({error}); get it again") from error
-    if pixels.ndim == 3:
-        if (pixels != pixels[..., :1]).any():
-            raise CediceError(f"{path}: mode RGB and in colour, but a grey image is needed; convert it")
-        pixels = pixels[..., 0]
+
+
+def _bits(image: Image.Image, path: Path) -> int:
+    """Of one sample, as the file has it."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24]  # signature, length and name of the first chunk, width, height, this
+    return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,)))) if image.format == "TIFF" else 8  # type: ignore[attr-defined]
+
+
+def _opaque(image: Image.Image, path: Path) -> Image.Image:
+    """Without its alpha channel; CediceError where that hides something."""
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode not in ("LA", "RGBA", "PA"):
+        return image
+    if np.asarray(image.getchannel("A")).min() < 255:
+        raise CediceError(f"{path}: partly transparent, so that its grey values are not settled; save it without transparency")
+    return image.convert({"LA": "L", "PA": "P"}.get(image.mode, "RGB"))
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(ImageOps.exif_transpose(image))
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)

@@ -56,6 +56,7 @@ class SliceBuilder:
                     "spacing_rows": spacing[1],
                     "spacing_columns": spacing[2],
                     "spacing_unit": volume.unit,
+                    "axes": volume.axes,
                     **{f"pixels_{label}": int((label_map == label).sum()) for label in range(1, self._classes)},
                 }
             )

@@ -1,6 +1,7 @@
 """One case's image and mask from its two files, checked and turned the same way, whatever the source."""
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from cedice.data import nifti, pictures
 from cedice.data.cases import Case, Groups, Volume, to_labels
 from cedice.data.intensity import Intensity
+from cedice.described import Channel
 from cedice.errors import CediceError
 
 VOLUMES = (".nii", ".nii.gz")
@@ -23,18 +25,19 @@ def volume(case: Case, intensity: Intensity, groups: Groups, by_header: bool = T
     """
     scan, mask = nifti.read(case.image), nifti.read(case.mask)
     voxels = nifti.onto(mask, scan, case.mask) if by_header else mask.voxels
-    (dx, dy, dz), labels = scan.spacing, to_labels(voxels, case.mask, groups)
+    labels = to_labels(voxels, case.mask, groups)
     _check_shapes(scan.voxels, labels, case)
     image = intensity.scale(scan.voxels, case.image)
-    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), (dz, dy, dx), scan.unit)
+    spacing = None if scan.spacing is None else (scan.spacing[2], scan.spacing[1], scan.spacing[0])
+    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), spacing, scan.unit, scan.axes, scan.warning)
 
 
-def picture(case: Case, intensity: Intensity, groups: Groups) -> Volume:
-    """Two grey images (of the mask also 1 bit, or a palette, whose numbers count) as a volume of one slice.
+def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel | None = None) -> Volume:
+    """Two images as a volume of one slice: one channel of the image; the mask's numbers, also those of 1 bit or a palette.
 
     CediceError for whatever is wrong with a file.
     """
-    image, mask = pictures.read(case.image), pictures.read(case.mask, labels=True)
+    image, mask = pictures.read(case.image, channel), pictures.read_mask(case.mask)
     _check_shapes(image, mask, case)
     return Volume(intensity.scale(image, case.image)[None], to_labels(mask, case.mask, groups)[None], None, "")
 
@@ -47,26 +50,29 @@ def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
 @dataclass(frozen=True)
 class Scan:
     """One file to predict: ``image`` (slices, height, width) as it was stored; of a volume, a slice is a plane of the file's
-    first two axes, as in training. ``voxel_ml`` is one voxel's volume, None where the file does not say."""
+    first two axes, as in training. ``voxel_ml`` is one voxel's volume, None where the file does not say; ``axes``: where the
+    file's x, y and z point to ("LPS"), "" if unknown; ``warning``: of the header, "" or one line."""
 
     file: Path
     name: str
     image: np.ndarray
     voxel_ml: float | None
+    axes: str = ""
+    warning: str = ""
 
     @property
     def is_volume(self) -> bool:
         return is_volume(self.file)
 
 
-def scan(path: Path) -> Scan:
-    """One file to predict; CediceError for whatever is wrong with the file."""
+def scan(path: Path, channel: Channel | None = None) -> Scan:
+    """One file to predict, of a colour image the ``channel``; CediceError for whatever is wrong with the file."""
     if not is_volume(path):
-        return Scan(path, scan_name(path), pictures.read(path)[None], None)
+        return Scan(path, scan_name(path), pictures.read(path, channel)[None], None)
     stored = nifti.read(path)
     unit = _CUBIC_MM.get(stored.unit)
-    voxel_ml = abs(float(np.linalg.det(stored.affine[:3, :3]))) * unit / 1000 if unit else None
-    return Scan(path, scan_name(path), stored.voxels.transpose(2, 1, 0), voxel_ml)
+    voxel_ml = prod(stored.spacing) * unit / 1000 if unit and stored.spacing else None
+    return Scan(path, scan_name(path), stored.voxels.transpose(2, 1, 0), voxel_ml, stored.axes, stored.warning)
 
 
 def is_scan(path: Path) -> bool:

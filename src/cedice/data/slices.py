@@ -3,8 +3,9 @@
 Layout of `data/<study>/slices/<data set>.npz` (compressed, no pickle): `images` and `masks`, both (N, 256, 256) uint8,
 0–255 grey values and labels 0..C−1. `<data set>.csv` has the same N rows in the same order: slice, volume, patient,
 frame, split ("train" or "val"), native_height, native_width (pixels), spacing_slices, spacing_rows, spacing_columns (in
-spacing_unit, "unknown" where a file names none; empty for plain images), and pixels_1 … pixels_C−1, the foreground
-pixels per class in the 256×256 mask.
+spacing_unit, "unknown" where a file names none; empty for plain images), axes (where the file's x, y and z point to, as in
+"LPS"; empty where that is unknown, and for plain images), and pixels_1 … pixels_C−1, the foreground pixels per class in
+the 256×256 mask.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ def load(arrays: Path, index: Path) -> Slices:
     """Read both files of the layout above; CediceError where they are damaged or do not belong together."""
     images, masks = read_arrays(arrays, "images", "masks")
     try:
-        table = pd.read_csv(index, keep_default_na=False, dtype=dict.fromkeys(("slice", "volume", "patient", "frame"), str))
+        table = pd.read_csv(
+            index, keep_default_na=False, dtype=dict.fromkeys(("slice", "volume", "patient", "frame", "axes"), str)
+        )
         table["split"], table["patient"]
     except (ValueError, KeyError) as error:
         raise CediceError(f"{index}: not an index table ({error}); run the preprocess stage again") from error

@@ -115,8 +115,10 @@ class FolderSource:
 
     def read(self, case: Case) -> Volume:
         """As every source's."""
-        is_volume = case.image.name.lower().endswith(reading.VOLUMES)
-        return (reading.volume if is_volume else reading.picture)(case, self.INTENSITY, tuple(self._given.groups.values()))
+        groups = tuple(self._given.groups.values())
+        if reading.is_volume(case.image):
+            return reading.volume(case, self.INTENSITY, groups)
+        return reading.picture(case, self.INTENSITY, groups, self._given.channel)
 
     def _matched(
         self, root: Path, pattern: re.Pattern[str], taken: Collection[Path] = ()

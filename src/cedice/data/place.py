@@ -1,0 +1,84 @@
+"""Where a NIfTI header says that its voxels lie: their size and the directions of their axes."""
+
+from dataclasses import dataclass
+
+import nibabel
+import numpy as np
+from nibabel.spatialimages import HeaderDataError
+
+_AGREE = 1e-3  # relative: float32 in both places
+_RIGHT_ANGLES = 1e-3  # of the volume of a voxel
+
+
+@dataclass(frozen=True)
+class Place:
+    """``affine`` (4, 4) from voxel numbers to space, the first of all ``forms`` that the header states; ``axes``: what the
+    three file axes point to, as in "LPS", "" where that is not stated; ``spacing`` along them in ``unit`` ("mm", "meter",
+    "micron", "unknown"), None where the header is at odds with itself; ``warning``: "" or one line."""
+
+    affine: np.ndarray
+    forms: tuple[np.ndarray, ...]
+    axes: str
+    spacing: tuple[float, float, float] | None
+    unit: str
+    warning: str
+
+
+def of(header: nibabel.Nifti1Header) -> Place:
+    """The one place where a voxel's size is read: where sform and pixdim disagree, the qform decides, if there is one."""
+    sform, qform = header.get_sform(coded=True)[0], _qform(header)
+    forms = tuple(form for form in (sform, qform) if form is not None) or (header.get_best_affine(),)
+    zooms, unit = tuple(float(size) for size in header.get_zooms()[:3]), header.get_xyzt_units()[0]
+    warning = ""
+    if not _agree(forms[0], zooms):
+        said = f"its sform says voxels of {_size(forms[0])}, its pixdim {' × '.join(f'{size:.4g}' for size in zooms)}"
+        if qform is None or not _agree(qform, zooms):
+            warning = f"{said}: the voxel size counts as unknown; repair the header"
+            return Place(forms[0], forms, _axes(header, forms[0]), None, "unknown", warning)
+        forms = tuple(reversed(forms))
+        warning = f"{said} and qform: these are taken"
+    elif len(forms) == 2 and _codes(forms[0]) != _codes(forms[1]):
+        warning = f"its sform says {_codes(forms[0])}, its qform {_codes(forms[1])}: the sform is taken; check left and right"
+    affine = forms[0]
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if abs(abs(np.linalg.det(affine[:3, :3])) / sizes.prod() - 1) > _RIGHT_ANGLES:
+        warning = "its axes are not at right angles: the voxel size counts as unknown; resample the volume"
+        return Place(affine, forms, _axes(header, affine), None, "unknown", warning)
+    # Of a single slice pixdim has no thickness, the affine may.
+    spacing = (zooms[0], zooms[1], zooms[2] if len(zooms) > 2 else float(sizes[2]))
+    return Place(affine, forms, _axes(header, affine), spacing, unit, warning)
+
+
+def _qform(header: nibabel.Nifti1Header) -> np.ndarray | None:
+    """None also for a quaternion that is none: the sform may be sound."""
+    try:
+        qform = header.get_qform(coded=True)[0]
+    except (HeaderDataError, ValueError):
+        return None
+    return qform if qform is not None and sound(qform) else None
+
+
+def sound(affine: np.ndarray) -> bool:
+    """Whether it maps voxels to space at all."""
+    return bool(np.isfinite(affine).all()) and abs(np.linalg.det(affine[:3, :3])) >= 1e-12
+
+
+def _agree(affine: np.ndarray, zooms: tuple[float, ...]) -> bool:
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)[: len(zooms)]
+    return bool(np.allclose(sizes, zooms, rtol=_AGREE, atol=0))
+
+
+def _size(affine: np.ndarray) -> str:
+    return " × ".join(f"{size:.4g}" for size in np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _axes(header: nibabel.Nifti1Header, affine: np.ndarray) -> str:
+    """Headers that were lost on the way come back as zeros, or as an identity without a unit."""
+    lost = np.array_equal(affine, np.eye(4)) and header.get_xyzt_units()[0] == "unknown"
+    if lost or (header["sform_code"] == 0 and header["qform_code"] == 0):
+        return ""
+    return _codes(affine)
+
+
+def _codes(affine: np.ndarray) -> str:
+    return "".join(code or "?" for code in nibabel.aff2axcodes(affine))
