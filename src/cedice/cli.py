@@ -1,23 +1,15 @@
 """The command `cedice`: what a user does beside the pipeline's stages."""
 
 import argparse
+import re
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
+from typing import Any, NoReturn
 
-import pandas as pd
-import shtab
-import torch
-
-from cedice import params
-from cedice.analysis.statistics import units_needed
-from cedice.analysis.verdict import STATEMENTS
-from cedice.data import check, reading, registry
-from cedice.data.reading import Scan
-from cedice.errors import CediceError, reported
-from cedice.files import replacing, save_figure
-from cedice.inference import export, model_file, outputs, predict, release
-from cedice.paths import Training
-from cedice.pipeline import verify
-from cedice.training import hardware
+from cedice import commands
+from cedice.errors import meant, reported
+from cedice.inference import released
 
 
 def main() -> None:
@@ -27,152 +19,136 @@ def main() -> None:
         given.do(given)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that suggests the word that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            message += meant(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+        super().error(message)
+
+
+class _PrintCompletion(argparse.Action):
+    """What completes the command's words in a shell."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        from cedice import completion  # noqa: PLC0415  (needs more than any other command's help)
+
+        print(completion.script(parser, values))
+        parser.exit()
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        print(f"cedice {metadata.version('cedice')}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
-    """All commands, each with an example."""
-    whole = argparse.ArgumentParser(prog="cedice", description=__doc__)
-    shtab.add_argument_to(whole, help="print the completion for a shell, to be put where it looks for such")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    """All commands, each with an example. Without a command, help is printed."""
+    whole = _Parser(prog="cedice", description=__doc__)
+    whole.set_defaults(do=lambda _: whole.print_help())
+    whole.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    whole.add_argument(
+        "--print-completion",
+        action=_PrintCompletion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print the completion for a shell, to be put where it looks for such",
+    )
+    among = whole.add_subparsers(metavar="COMMAND")
+    _predict(among)
+    _release(among)
+    _export(among)
+    data = among.add_parser("data", help="look at a data set before anything is trained")
+    data.set_defaults(do=lambda _: data.print_help())
+    _check(data.add_subparsers(metavar="COMMAND"))
+    _verify(among)
+    return whole
 
-    def command(name: str, do, summary: str, description: str, *examples: str, among=commands) -> argparse.ArgumentParser:
-        shown = "examples:\n" + "\n".join(f"  {example}" for example in examples)
-        kind = argparse.RawDescriptionHelpFormatter
-        added = among.add_parser(name, help=summary, description=description, epilog=shown, formatter_class=kind)
-        added.set_defaults(do=do)
-        return added
 
-    predict = command(
+def _command(
+    among: Any, name: str, do: Callable[[argparse.Namespace], None], summary: str, description: str, *examples: str
+) -> argparse.ArgumentParser:
+    added = among.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(do=do)
+    return added
+
+
+def _predict(among: Any) -> None:
+    predict = _command(
+        among,
         "predict",
-        _predict,
+        commands.predict,
         "label your own scans with a trained network",
         "Label NIfTI volumes and grey images; results are on the scan's own grid.",
         "cedice predict acdc heart.nii.gz -o labels/",
         "cedice predict my-model.safetensors scans/ -o labels/ --probabilities",
     )
-    known = ", ".join(model_file.released())
-    predict.add_argument("model", metavar="MODEL", help=f"a model file, or one that comes along: {known}")
+    along = ", ".join(released.names())
+    predict.add_argument("model", metavar="MODEL", help=f"a model file, or one that comes along: {along}")
     predict.add_argument("scans", metavar="SCAN", nargs="+", type=Path, help="volume, image, or folder of them")
     predict.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
     predict.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     predict.add_argument("--probabilities", action="store_true", help="write every class's probability too")
 
-    making = command(
+
+def _release(among: Any) -> None:
+    release = _command(
+        among,
         "release",
-        _release,
+        commands.release,
         "make a model file, with its card, from a trained network",
         "Make a model file for `cedice predict` from a study's training; run in the project's root.",
         "cedice release small acdc ce_dl 0 -o models/released/acdc.safetensors",
     )
     for name in ("study", "dataset", "loss", "seed"):
-        making.add_argument(name, metavar=name.upper())
-    making.add_argument("-o", "--out", metavar="FILE", type=Path, required=True, help="a .safetensors; its card goes beside it")
+        release.add_argument(name, metavar=name.upper())
+    release.add_argument(
+        "-o", "--out", metavar="FILE", type=Path, required=True, help="a .safetensors; its card goes beside it"
+    )
 
-    exporting = command(
+
+def _export(among: Any) -> None:
+    export = _command(
+        among,
         "export",
-        _export,
+        commands.export,
         "write a model for other runtimes",
         "Write a model as ONNX: input `image`, grey values 0–1, output `logits`; the rest stands in the file's metadata.",
         "cedice export acdc --onnx acdc.onnx",
     )
-    exporting.add_argument("model", metavar="MODEL", help="as for predict")
-    exporting.add_argument("--onnx", metavar="FILE", type=Path, required=True, help="the file to write")
+    export.add_argument("model", metavar="MODEL", help="as for predict")
+    export.add_argument("--onnx", metavar="FILE", type=Path, required=True, help="the file to write")
 
-    data = commands.add_parser("data", help="look at a data set before anything is trained").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    checking = command(
+
+def _check(among: Any) -> None:
+    check = _command(
+        among,
         "check",
-        _check,
+        commands.check,
         "what does a data set hold, and what is wrong with it?",
         "Read a data set as the pipeline would, say what is there and everything that is wrong, and draw a contact sheet.",
         "cedice data check my-data",
         "CEDICE_ARCHIVES=/path/to/archives cedice data check acdc",
-        among=data,
     )
-    checking.add_argument("name", metavar="NAME", help="one of `datasets` in params.yaml, or of the paper's")
+    check.add_argument("name", metavar="NAME", help="one of `datasets` in params.yaml, or of the paper's")
 
-    command(
+
+def _verify(among: Any) -> None:
+    _command(
+        among,
         "verify",
-        _verify,
+        commands.verify,
         "does what is reported follow from what is here?",
         "Recompute, as far as weights, counts and histories are here, what the reports say; nothing is changed.",
         "cedice verify",
     )
-    return whole
-
-
-def _predict(given: argparse.Namespace) -> None:
-    file, scans = model_file.find(given.model), predict.find(given.scans)
-    if given.device == "cuda" and not torch.cuda.is_available():
-        raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
-    device = torch.device("cpu") if given.device == "cpu" else hardware.device()
-    hardware.tune()
-    model, precision = model_file.load(file, device), hardware.precision("auto")
-    found = []
-    for path in scans:
-        scan = reading.scan(path)
-        labels, probabilities = predict.predict(model, scan, precision, given.probabilities)
-        outputs.write(scan, labels, probabilities, model.classes, given.out)
-        found.append(outputs.volumes(scan, labels, model.classes))
-        print(_told(scan, found[-1]), flush=True)
-    with replacing(given.out / "volumes.csv") as new:
-        pd.concat(found).to_csv(new, index=False, lineterminator="\n")
-
-
-def _told(scan: Scan, found: pd.DataFrame) -> str:
-    sizes = [
-        f"{name} {voxels} pixels" if pd.isna(ml) else f"{name} {ml:.1f} ml"
-        for name, voxels, ml in found[["class", "voxels", "ml"]].itertuples(index=False)
-    ]
-    return f"{scan.name}: {', '.join(sizes)}"
-
-
-def _release(given: argparse.Namespace) -> None:
-    project = params.load()
-    params.check_name("study", given.study, params.STUDIES)
-    study = project.study(given.study)
-    params.check_name("dataset", given.dataset, tuple(study.epochs))
-    params.check_name("loss", given.loss, params.LOSSES)
-    params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds))
-    if given.out.suffix != model_file.SUFFIX:
-        raise CediceError(f"{given.out}: a model file's name ends in {model_file.SUFFIX}")
-    source = registry.find(given.dataset, project.datasets)
-    release.release(Training(given.study, given.dataset, given.loss, int(given.seed)), study.seeds, source, given.out)
-    print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
-
-
-def _export(given: argparse.Namespace) -> None:
-    export.export(model_file.load(model_file.find(given.model), torch.device("cpu")), given.onnx)
-    print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
-
-
-def _check(given: argparse.Namespace) -> None:
-    project = params.load()
-    params.check_name("dataset", given.name, tuple(project.datasets))
-    source = registry.find(given.name, project.datasets)
-    found = check.check(
-        source, "patient" if given.name in params.DATASETS else project.own.split, units_needed(len(STATEMENTS))
-    )
-    for line in found.lines:
-        print(line)
-    if found.slices:
-        sheet, made = Path("data/check") / f"{given.name}.png", found.slices
-        save_figure(outputs.preview(source.NAME, made.index["slice"], made.images, made.masks, source.CLASSES), sheet)
-        print(f"contact sheet: {sheet}")
-    for line in found.warnings:
-        print(f"warning: {line}")
-    for line in found.problems:
-        print(f"problem: {' '.join(line.split())}")
-    if found.problems:
-        raise CediceError(f"{given.name}: {len(found.problems)} problems; the pipeline would stop at the first")
-
-
-def _verify(_: argparse.Namespace) -> None:
-    broken = verify.verify(Path.cwd(), lambda line: print(f"holds: {line}", flush=True))
-    for line in broken:
-        print(f"BROKEN: {line}", flush=True)
-    if broken:
-        raise CediceError(f"{len(broken)} of the reported results do not follow from what is here")
-    print("all that is reported follows from what is here")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
 """The one error that a user's input can cause, and the one line that the user sees of it."""
 
+import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
 class CediceError(Exception):
     """What is wrong, where (file, key, slice) and what to do about it, in one line."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """ " (did you mean …?)", for a message, where one of the ``known`` names is much like ``name``; "" where none is."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cedice.described import PUBLISHED, Files, Published, Strict
-from cedice.errors import CediceError
+from cedice.errors import CediceError, meant
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
@@ -181,5 +181,6 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def check_name(kind: str, name: str, known: tuple[str, ...]) -> str:
     """``name`` if it is one of ``known``; otherwise a CediceError that lists them."""
     if name not in known:
-        raise CediceError(f"unknown {kind} {name!r}: use one of {', '.join(known) or 'those that you add to params.yaml'}")
+        choice = ", ".join(known) or "those that you add to params.yaml"
+        raise CediceError(f"unknown {kind} {name!r}{meant(name, known)}: use one of {choice}")
     return name

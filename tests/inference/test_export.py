@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from cedice.cli import parser
 from cedice.data.intensity import Intensity
-from cedice.inference import model_file
+from cedice.inference import model_file, released
 from cedice.inference.model_file import Model
 from cedice.losses import CEDiceLoss
 from cedice.training import weights
@@ -95,7 +95,7 @@ def test_a_wheel_installs_and_runs(tmp_path):
     assert where.startswith(str(tmp_path / "installed"))
     voxels = np.random.default_rng(0).integers(0, 500, (40, 50, 2), dtype=np.int16)
     nibabel.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / "scan.nii.gz")
-    for name in model_file.released():
+    for name in released.names():
         assert "scan: " in run("-m", "cedice.cli", "predict", name, "scan.nii.gz", "-o", f"out-{name}", **elsewhere)
         assert (tmp_path / f"out-{name}/scan_labels.nii.gz").is_file()
-    run("-c", "from cedice import page; page._resource('page.html')", **elsewhere)
+    run("-c", "from cedice.reporting import page; page._resource('page.html')", **elsewhere)

@@ -14,7 +14,7 @@ from cedice.data import slices
 from cedice.errors import CediceError
 from cedice.evaluation.counts import load_counts, pooled_headline
 from cedice.files import read_arrays
-from cedice.inference import model_file
+from cedice.inference import model_file, released
 from cedice.inference.predict import Scan, predict
 from cedice.paths import Training
 
@@ -68,9 +68,9 @@ def test_what_cannot_be_released_is_one_line(project, arguments, line):
     assert not list(Path().glob("m.*"))
 
 
-@pytest.mark.parametrize("name", model_file.released())
+@pytest.mark.parametrize("name", released.names())
 def test_what_comes_along_is_small_has_a_card_and_is_of_the_reported_training(name):
-    file = model_file.find(name)
+    file = released.find(name)
     assert file.stat().st_size < 4e6
     made_from = model_file.load(file, torch.device("cpu")).made_from
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
@@ -85,4 +85,4 @@ def test_what_comes_along_is_small_has_a_card_and_is_of_the_reported_training(na
 
 
 def test_two_models_come_along():
-    assert model_file.released() == ["acdc", "covid19"]
+    assert released.names() == ["acdc", "covid19"]

@@ -23,7 +23,7 @@ def export(model: Model, file: Path) -> None:
         import onnx  # noqa: PLC0415  (an extra that few need)
         import onnxscript  # noqa: F401, PLC0415
     except ImportError as error:
-        raise CediceError(f"{error.name} is not installed; pip install 'cedice[export]'") from error
+        raise CediceError(f"{error.name} is not installed; pip install '.[export]' in the project's folder") from error
     example = torch.zeros(2, 1, model.size, model.size)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of every package that it could use and does not find
     with replacing(file) as new, warnings.catch_warnings():

@@ -25,8 +25,6 @@ from cedice.files import replacing
 from cedice.training.weights import rebuild, tensors_sha256
 from cedice.unet import UNet
 
-SUFFIX = ".safetensors"
-
 
 @dataclass(frozen=True)
 class Model:
@@ -55,20 +53,6 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         save_file(state, new, metadata={"cedice": json.dumps(header, sort_keys=True)})
 
 
-def released() -> list[str]:
-    """The names of the models that come with the package, sorted."""
-    return sorted(path.stem for path in _folder().glob(f"*{SUFFIX}"))
-
-
-def find(given: str) -> Path:
-    """The file of a model given as a path, or by the name of a released one; CediceError, listing these, for neither."""
-    if Path(given).is_file():
-        return Path(given)
-    if given in released():
-        return _folder() / f"{given}{SUFFIX}"
-    raise CediceError(f"no model {given}: give a model file, or one of {', '.join(released())}")
-
-
 def load(file: Path, device: torch.device) -> Model:
     """Read the layout above; CediceError for a file that is damaged or no model file."""
     try:
@@ -86,7 +70,3 @@ def load(file: Path, device: torch.device) -> Model:
         ) from error
     network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # not typed
     return model
-
-
-def _folder() -> Path:
-    return Path(__file__).parents[1] / "released"  # in a checkout a link to models/released

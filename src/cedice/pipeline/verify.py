@@ -24,7 +24,7 @@ import torch
 from cedice import params, paths
 from cedice.errors import CediceError
 from cedice.evaluation.counts import COUNTS
-from cedice.inference import model_file
+from cedice.inference import model_file, released
 from cedice.params import LOSSES, STUDIES, Study
 from cedice.paths import Training
 from cedice.pipeline.workspace import copied
@@ -138,7 +138,7 @@ def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: C
 
 
 def _released_again(root: Path, copy: Path, study: str, say: Callable[[str], None]) -> Iterator[str]:
-    for file in sorted((root / RELEASED).glob(f"*{model_file.SUFFIX}")):
+    for file in sorted((root / RELEASED).glob(f"*{released.SUFFIX}")):
         made_from = model_file.load(file, torch.device("cpu")).made_from
         training = Training(*(made_from[name] for name in Training._fields))
         weights = paths.weights(training)
@@ -146,7 +146,7 @@ def _released_again(root: Path, copy: Path, study: str, say: Callable[[str], Non
             continue
         again = copy / file.name
         _run(root, copy, "-m", "cedice.cli", "release", *map(str, tuple(training)), "-o", str(again))
-        for suffix in (model_file.SUFFIX, ".md"):
+        for suffix in (released.SUFFIX, ".md"):
             if file.with_suffix(suffix).read_bytes() != again.with_suffix(suffix).read_bytes():
                 yield f"{RELEASED / file.stem}{suffix}: released again from {training}, it differs"
                 break
