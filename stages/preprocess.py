@@ -9,13 +9,13 @@ from cedice.pipeline.stage import Job, run
 def write(job: Job) -> None:
     source = registry.find(job.dataset, job.params.datasets)
     slices = preprocess.build(source, source.cases(paths.raw(job.study, job.dataset)), job.settings.split)
-    record = preprocess.summary(slices, source.CLASSES)
-    if source.FACTS and not job.synthetic:
-        preprocess.check_facts(record, source.FACTS, source.NAME)
+    record = preprocess.summary(slices, source)
+    if source.facts and not job.synthetic:
+        preprocess.check_facts(record, source.facts, source.name)
     preprocess.save(slices, *paths.slices(job.study, job.dataset))
     write_json(paths.slices_record(job.study, job.dataset), record)
     shares = ", ".join(f"{name} {found['fraction']:.2%}" for name, found in record["classes"].items())
-    print(f"{source.NAME}: {record['slices']} slices ({record['train']} train, {record['val']} val); {shares}")
+    print(f"{source.name}: {record['slices']} slices ({record['train']} train, {record['val']} val); {shares}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Judge the paper's statements (`verdict.csv`, `verdict.md`) from counts, border distances and targets."""
 
-import pandas as pd
-
 from cedice import paths
 from cedice.analysis.verdict import Measured, judge
-from cedice.evaluation.counts import load_counts
+from cedice.evaluation.counts import check_units, load_counts
 from cedice.files import write_csv, write_text
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.verdict import markdown
+from cedice.tables import read_table
 
 
 def verdict(job: Job) -> None:
@@ -20,10 +19,10 @@ def verdict(job: Job) -> None:
 
 
 def _measured(job: Job, training: Training) -> Measured:
-    text = {"slice": str, "volume": str, "patient": str}
-    counts = load_counts(paths.counts(training), len(job.classes(training.dataset)))
-    surfaces, targets = (pd.read_csv(path, dtype=text) for path in (paths.surfaces(training), paths.targets(training)))
-    return Measured(counts, surfaces, targets)
+    table = paths.counts(training)
+    counts = load_counts(table, len(job.classes(training.dataset)))
+    check_units(counts, job.record(training.dataset)["validation_patients"], table)
+    return Measured(counts, read_table(paths.surfaces(training)), read_table(paths.targets(training)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from PIL import Image
 
 from cedice.data.cases import Case
 from cedice.data.phantoms import generate
-from cedice.data.sources import acdc, covid19
+from cedice.data.sources.acdc import Acdc
+from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
 
 Fault = Callable[[Case], None]
@@ -200,7 +201,7 @@ PICTURES: dict[str, Expected] = {
     "no image": Expected(lambda c: c.image.unlink(), "has no image"),
 }
 NUMBER = 3  # the case that is damaged: one with a lesion
-KINDS = {"acdc": (acdc, VOLUMES), "covid19": (covid19, PICTURES)}
+KINDS = {"acdc": (Acdc(), VOLUMES), "covid19": (Covid19(), PICTURES)}
 
 
 def sound(dataset: str, root: Path) -> Path:

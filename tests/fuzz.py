@@ -28,7 +28,7 @@ from cedice import params
 from cedice.data import nifti, packed, pictures, preprocess, slices
 from cedice.data.cases import Case
 from cedice.data.intensity import Intensity
-from cedice.data.sources import covid19
+from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
 from cedice.evaluation import counts
 from cedice.files import read_arrays
@@ -62,13 +62,13 @@ def _picture(path: Path) -> None:
 
 
 def _read_mask(path: Path) -> object:
-    return covid19.read(Case("a", "a", "", 1, "train", path, path))
+    return Covid19().read(Case("a", "a", "", 1, "train", path, path))
 
 
 def _read_image(path: Path) -> object:
     mask = path.parent.parent / "mask-of-image.png"
     _picture(mask)
-    return covid19.read(Case("a", "a", "", 1, "train", path, mask))
+    return Covid19().read(Case("a", "a", "", 1, "train", path, mask))
 
 
 def _zip(path: Path) -> None:
@@ -130,7 +130,7 @@ KINDS = [
     Kind("archive.tar.gz", _tar, _unpack),
     Kind("arrays.npz", _slices, lambda path: read_arrays(path, "images")),
     Kind("slices.npz", _slices, _read_slices),
-    Kind("counts.csv", _copy("reports/demo/counts/covid19/ce-seed0.csv"), lambda path: counts.load_counts(path, 2)),
+    Kind("counts.csv", _copy("reports/small/counts/covid19/ce-seed0.csv"), lambda path: counts.load_counts(path, 2)),
     Kind("params.yaml", _copy("params.yaml"), params.load),
     Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"))),
     Kind("model.safetensors", _model, lambda path: model_file.load(path, torch.device("cpu"))),

@@ -86,7 +86,7 @@ def check(given: Namespace) -> None:
         print(line)
     if found.slices:
         sheet, made = Path("data/check") / f"{given.name}.png", found.slices
-        save_figure(outputs.preview(source.NAME, made.index["slice"], made.images, made.masks, source.CLASSES), sheet)
+        save_figure(outputs.preview(source.name, made.index["slice"], made.images, made.masks, source.classes), sheet)
         print(f"contact sheet: {sheet}")
     for line in found.warnings:
         print(f"warning: {line}")

@@ -17,7 +17,8 @@ import pytest
 from cedice import paths
 from cedice.data import archives, packed
 from cedice.data.phantoms import generate
-from cedice.data.sources import acdc, covid19
+from cedice.data.sources.acdc import Acdc
+from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
 
 
@@ -44,12 +45,12 @@ def pack(folder: Path, archive: Path, prefix: str) -> Path:
 
 def accept_any(monkeypatch):
     """Phantoms are not the published data: the verification has its own tests below."""
-    monkeypatch.setattr(acdc, "verify", lambda root: None)
-    monkeypatch.setattr(covid19, "verify", lambda root: None)
+    monkeypatch.setattr(Acdc, "verify", lambda self, root: None)
+    monkeypatch.setattr(Covid19, "verify", lambda self, root: None)
 
 
 def from_server(monkeypatch, url: str):
-    monkeypatch.setattr(acdc, "PARTS", (replace(acdc.PARTS[0], url=url),))
+    monkeypatch.setattr(Acdc, "parts", (replace(Acdc.parts[0], url=url),))
 
 
 CONTAINERS = ["zip with ACDC/", "zip without", "tar", "tar.gz", "tar.xz", "folder ACDC", "folder of ACDC", "folder database"]
@@ -70,11 +71,11 @@ def test_acdc_in_every_container(project, monkeypatch, cardiac, container):
         target = {"folder ACDC": "ACDC", "folder of ACDC": "acdc/ACDC", "folder database": "database"}[container]
         shutil.copytree(cardiac / "database" if target == "database" else cardiac, given / target)
     monkeypatch.setenv("CEDICE_ARCHIVES", str(given))
-    found = archives.obtain(acdc, project / "raw")
+    found = archives.obtain(Acdc(), project / "raw")
     assert found["volumes"] == 10
     assert found["files"] == 25  # 5 patients with Info.cfg, two frames and their labels; no series, no test patient
     assert found["origin"] == "CEDICE_ARCHIVES"
-    assert next(case.volume for case in acdc.cases(project / "raw")) == "patient001_frame01"
+    assert next(case.volume for case in Acdc().cases(project / "raw")) == "patient001_frame01"
 
 
 @pytest.mark.parametrize("prefix", ["", "Inf-Net-fb3a03b/"])
@@ -83,7 +84,7 @@ def test_covid_in_every_container(project, monkeypatch, tmp_path, prefix):
     generate.obtain("covid19", 5, 0, tmp_path / "made")
     pack(tmp_path / "made", tmp_path / "given/Inf-Net-fb3a03b.zip", prefix)
     monkeypatch.setenv("CEDICE_ARCHIVES", str(tmp_path / "given"))
-    found = archives.obtain(covid19, project / "raw")
+    found = archives.obtain(Covid19(), project / "raw")
     assert (found["volumes"], found["files"]) == (25, 50)
 
 
@@ -296,8 +297,8 @@ def test_a_failed_download_keeps_what_was_there(project, monkeypatch, cardiac):
     accept_any(monkeypatch)
     monkeypatch.setenv("CEDICE_ARCHIVES", str(project / "given"))
     pack(cardiac, project / "given/acdc.zip", "")
-    archives.obtain(acdc, project / "raw")
+    archives.obtain(Acdc(), project / "raw")
     (project / "given/acdc.zip").write_bytes(b"broken")
     with pytest.raises(CediceError):
-        archives.obtain(acdc, project / "raw")
-    assert len(acdc.cases(project / "raw")) == 10
+        archives.obtain(Acdc(), project / "raw")
+    assert len(Acdc().cases(project / "raw")) == 10

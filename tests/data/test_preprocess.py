@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cedice import paths
 from cedice.data import preprocess, slices
-from cedice.data.sources import acdc, covid19
+from cedice.data.sources.acdc import Acdc
+from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
 
 
@@ -75,11 +76,11 @@ def test_the_layout_of_acdc_slices(project, stage):
 
 
 def test_intensity_is_the_volumes_percentiles(project, stage):
-    case = acdc.cases(prepare(stage))[0]
+    case = Acdc().cases(prepare(stage))[0]
     voxels = np.asarray(nibabel.load(case.image).dataobj).astype(float)
     low, high = np.percentile(voxels, (0.5, 99.5))
     expected = np.clip((voxels - low) / (high - low), 0, 1).T * 255
-    np.testing.assert_allclose(acdc.read(case).image, expected, atol=1e-3)
+    np.testing.assert_allclose(Acdc().read(case).image, expected, atol=1e-3)
 
 
 def test_the_official_split_and_the_split_by_slice(project, stage, edit_params):
@@ -124,12 +125,12 @@ def test_load_refuses_files_that_do_not_belong_together(project, stage):
         slices.load(arrays, index)
 
 
-@pytest.mark.parametrize(("dataset", "source"), [("acdc", acdc), ("covid19", covid19)])
+@pytest.mark.parametrize(("dataset", "source"), [("acdc", Acdc()), ("covid19", Covid19())])
 def test_the_real_archives(project, stage, monkeypatch, archives, dataset, source):
     monkeypatch.setenv("CEDICE_ARCHIVES", str(archives))
     root = prepare(stage, "small", dataset)
     assert stage("preprocess", "--study", "small", "--dataset", dataset) is None
-    summary = json.loads(paths.slices_summary("small", dataset).read_text())
+    summary = json.loads(paths.slices_record("small", dataset).read_text())
     expected = {"acdc": (1902, 1516, 386, 61), "covid19": (98, 50, 48, 0)}[dataset]
     assert tuple(summary[key] for key in ("slices", "train", "val", "slices_without_foreground")) == expected
     # What is known of the data is held against the slices: with a volume's labels gone, the stage must stop.

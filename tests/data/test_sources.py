@@ -14,8 +14,10 @@ from conftest import ROOT
 from cedice import described, params, paths
 from cedice.data import preprocess, registry, slices
 from cedice.data.phantoms import generate
-from cedice.data.sources import acdc, medseg_slices, medseg_volumes
-from cedice.data.sources.covid_ct_seg import Target
+from cedice.data.sources.acdc import Acdc
+from cedice.data.sources.covid_ct_seg import CovidCtSeg
+from cedice.data.sources.medseg_slices import MedsegSlices
+from cedice.data.sources.medseg_volumes import MedsegVolumes
 
 SIZE = 24
 AIR, LUNG, WATER = -1000, -700, 0  # HU
@@ -78,9 +80,9 @@ def test_all_that_are_known_can_be_named():
     given = params.load(ROOT / "params.yaml").datasets
     assert set(described.PUBLISHED) <= set(given)
     for source in registry.PUBLISHED.values():
-        assert source.CLASSES[0] == "background"
-        assert source.NAME and source.CITATION and source.LICENCE and source.SPLIT and source.LIMITS and source.ADVICE
-        assert all(part.url.startswith("https://") for part in source.PARTS)
+        assert source.classes[0] == "background"
+        assert source.name and source.citation and source.licence and source.split and source.limits and source.advice
+        assert all(part.url.startswith("https://") for part in source.parts)
 
 
 def chests(given: Path, monkeypatch, top: str = "") -> None:
@@ -90,7 +92,7 @@ def chests(given: Path, monkeypatch, top: str = "") -> None:
         write(given / "masks" / f"{name}.nii.gz", labels)
     pack(given / "images", given / "COVID-19-CT-Seg_20cases.zip", top)
     pack(given / "masks", given / "Lung_and_Infection_Mask.zip", top)
-    monkeypatch.setattr(Target, "PARTS", tuple(replace(part, sha256=None) for part in Target.PARTS))
+    monkeypatch.setattr(CovidCtSeg, "parts", tuple(replace(part, sha256=None) for part in CovidCtSeg.parts))
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,9 @@ def test_covid_ct_seg_in_folders_and_in_archives_with_a_folder(given, monkeypatc
 
 
 def test_covid_ct_seg_is_held_against_the_published_hashes(given, monkeypatch, made):
-    published = Target.PARTS
+    published = CovidCtSeg.parts
     chests(given, monkeypatch)
-    monkeypatch.setattr(Target, "PARTS", published)
+    monkeypatch.setattr(CovidCtSeg, "parts", published)
     line = made("covid-ct-lung")
     assert "not the published COVID-19-CT-Seg_20cases.zip (its SHA-256 differs)" in line
 
@@ -171,7 +173,7 @@ def test_medseg_slices(given, made):
         np.testing.assert_array_equal(mask, preprocess.resize_mask(labels[:, :, 0].T.copy()))
     assert found.images[0].max() == 255  # 1000 HU, beyond the window
     assert found.images[50].max() == round(1300 * 255 / 1500)
-    assert json.loads(paths.slices_record("own", "medseg-slices").read_text())["classes"].keys() == set(medseg_slices.CLASSES)
+    assert json.loads(paths.slices_record("own", "medseg-slices").read_text())["classes"].keys() == set(MedsegSlices.classes)
 
 
 def test_medseg_slices_that_are_too_few_or_missing(given, made):
@@ -193,13 +195,13 @@ def test_medseg_volumes_validate_what_the_slices_train(given, made, top):
     assert found.index["patient"][found.index["split"] == "val"].nunique() == 9
     expected = preprocess.resize_mask(np.isin(labels[:, :, 0], (1, 2)).astype(np.uint8).T.copy())
     assert all(np.array_equal(mask, expected) for mask in found.masks)
-    assert tuple(json.loads(paths.slices_record("own", "medseg-volumes").read_text())["classes"]) == medseg_volumes.CLASSES
+    assert tuple(json.loads(paths.slices_record("own", "medseg-volumes").read_text())["classes"]) == MedsegVolumes.classes
 
 
 @pytest.fixture
 def official(given, monkeypatch) -> Path:
     """ACDC's archive as a folder, with the 50 test patients; phantoms are not the published data."""
-    monkeypatch.setattr(acdc, "verify", lambda root: None)
+    monkeypatch.setattr(Acdc, "verify", lambda self, root: None)
     training, testing = (given / "acdc/ACDC/database" / name for name in ("training", "testing"))
     generate.obtain("acdc", 5, 0, given / "made")
     (given / "made/database/training").rename(training.parent.mkdir(parents=True) or training)

@@ -57,7 +57,7 @@ def describe(source: Source, root: Path) -> dict[str, Any]:
     """Counts, bytes and one hash of what lies under ``root``."""
     paths = [path for path in root.rglob("*") if path.is_file()]
     return {
-        "source": source.NAME,
+        "source": source.name,
         "volumes": len(source.cases(root)),
         "files": len(paths),
         "bytes": sum(path.stat().st_size for path in paths),
@@ -68,19 +68,19 @@ def describe(source: Source, root: Path) -> dict[str, Any]:
 def locate(source: Source) -> list[tuple[str, Path]]:
     """(where from, the archive, folder or file) of every part; from the network where it must be. CediceError for one that is
     nowhere."""
-    return [_find(source, part) for part in source.PARTS]
+    return [_find(source, part) for part in source.parts]
 
 
 def unpack(source: Source, found: list[tuple[str, Path]], folder: Path) -> None:
     """Put what ``source`` needs of the ``found`` parts into ``folder``, in its canonical layout. Raises CediceError."""
-    for part, (_, archive) in zip(source.PARTS, found, strict=True):
+    for part, (_, archive) in zip(source.parts, found, strict=True):
         _take(source, part, archive, folder)
 
 
 def _find(source: Source, part: Part) -> tuple[str, Path]:
     if part.path:
         if not part.path.exists():
-            raise CediceError(f"{source.NAME}: {part.path} is not there; correct datasets.{source.NAME}.path in params.yaml")
+            raise CediceError(f"{source.name}: {part.path} is not there; correct datasets.{source.name}.path in params.yaml")
         return "params.yaml", part.path
     local = _local(part)
     return ("CEDICE_ARCHIVES", local) if local else (part.url, _download(source, part))
@@ -109,8 +109,8 @@ def _download(source: Source, part: Part) -> Path:
         return Path(fetcher.fetch(name, downloader=downloader))
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         raise CediceError(
-            f"{source.NAME}: {name} is not in CEDICE_ARCHIVES and the network did not give it ({type(error).__name__}); "
-            f"{source.ADVICE} into a folder and set CEDICE_ARCHIVES to it"
+            f"{source.name}: {name} is not in CEDICE_ARCHIVES and the network did not give it ({type(error).__name__}); "
+            f"{source.advice} into a folder and set CEDICE_ARCHIVES to it"
         ) from error
 
 
@@ -141,7 +141,7 @@ def _unpack(source: Source, part: Part, archive: Path, new: Path) -> None:
         for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
             _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
     if not wanted:
-        raise CediceError(f"{archive}: holds no file of {source.NAME}; is it another archive? {source.ADVICE}")
+        raise CediceError(f"{archive}: holds no file of {source.name}; is it another archive? {source.advice}")
 
 
 def _store(opener: Callable[[], IO[bytes]], size: int, target: Path, origin: str) -> None:

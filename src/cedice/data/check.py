@@ -42,8 +42,8 @@ def check(source: Source, split: str, enough: int) -> Findings:
     """
     with _unpacked(source) as root:
         cases, problems = _cases(source, root)
-        builder, read = preprocess.SliceBuilder(len(source.CLASSES)), []
-        for case in tqdm(cases, desc=f"check {source.NAME}", unit="volume", disable=None):
+        builder, read = preprocess.SliceBuilder(len(source.classes)), []
+        for case in tqdm(cases, desc=f"check {source.name}", unit="volume", disable=None):
             try:
                 builder.add(case, source.read(case))
                 read.append(case)
@@ -110,7 +110,7 @@ def _intensities(source: Source, cases: list[Case]) -> list[str]:
     chosen = [images[number] for number in np.unique(np.linspace(0, len(images) - 1, _LOOKED_INTO).round().astype(int))]
     ends = np.array([np.percentile(reading.scan(image).image, (0, 0.5, 99.5, 100)) for image in chosen])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    rule = source.INTENSITY
+    rule = source.intensity
     of = "" if len(chosen) == len(images) else f" (in {len(chosen)} of the files)"
     return [
         f"intensity: {low[0]:.4g} to {high[3]:.4g}, the middle 99 % within {low[1]:.4g} to {high[2]:.4g}{of}; "
@@ -119,7 +119,7 @@ def _intensities(source: Source, cases: list[Case]) -> list[str]:
 
 
 def _classes(source: Source, made: Slices) -> list[str]:
-    found = preprocess.summary(made, source.CLASSES)
+    found = preprocess.summary(made, source)
     shares = ", ".join(f"{name} {values['fraction']:.2%}" for name, values in found["classes"].items())
     without = ", ".join(f"{values['slices_without']} {name}" for name, values in list(found["classes"].items())[1:])
     return [
@@ -133,7 +133,7 @@ def _split(source: Source, made: Slices, split: str) -> str:
     for side, verb in (("train", "train"), ("val", "validate")):
         rows = made.index[made.index["split"] == side]
         sides.append(f"{rows['patient'].nunique()} patients ({len(rows)} slices) {verb}")
-    return f"split: {', '.join(sides)}; {'every fifth slice' if split == 'slice' else source.SPLIT}"
+    return f"split: {', '.join(sides)}; {'every fifth slice' if split == 'slice' else source.split}"
 
 
 def _warnings(source: Source, made: Slices, enough: int) -> list[str]:
@@ -148,15 +148,15 @@ def _warnings(source: Source, made: Slices, enough: int) -> list[str]:
     if both:
         found.append(f"{len(both)} patients are on both sides of the split: what is measured is flattered by that")
     images = made.images
-    for value, end in ((0, "low"), (255, "high")) if source.INTENSITY.kind == "window" else ():
+    for value, end in ((0, "low"), (255, "high")) if source.intensity.kind == "window" else ():
         if (share := float((images == value).mean())) > _CLIPPED:
             found.append(f"{share:.0%} of all pixels are {value}: does the window's `{end}` fit these files?")
     flat = index["slice"][images.min(axis=(1, 2)) == images.max(axis=(1, 2))].to_list()
     if flat:
         found.append(f"{len(flat)} slices show nothing at all: {_first(flat)}")
     for side in ("train", "val"):
-        present = np.bincount(made.masks[made.rows(side)].ravel(), minlength=len(source.CLASSES))
-        lacking = [name for name, pixels in zip(source.CLASSES, present, strict=True) if not pixels]
+        present = np.bincount(made.masks[made.rows(side)].ravel(), minlength=len(source.classes))
+        lacking = [name for name, pixels in zip(source.classes, present, strict=True) if not pixels]
         if lacking:
             found.append(f"no {' and no '.join(lacking)} in the slices that {'train' if side == 'train' else 'validate'}")
     return found

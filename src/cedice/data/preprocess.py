@@ -21,8 +21,8 @@ def build(source: Source, cases: list[Case], split: str) -> Slices:
 
     Raises CediceError for whatever is wrong with a file.
     """
-    builder = SliceBuilder(len(source.CLASSES))
-    for case in tqdm(cases, desc=f"slices {source.NAME}", unit="volume", disable=None):
+    builder = SliceBuilder(len(source.classes))
+    for case in tqdm(cases, desc=f"slices {source.name}", unit="volume", disable=None):
         builder.add(case, source.read(case))
     return builder.split(split)
 
@@ -88,14 +88,22 @@ def resize_mask(mask: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST))
 
 
-def summary(slices: Slices, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Counts and class shares of the 256×256 slices, as they go into the report."""
+def summary(slices: Slices, source: Source) -> dict[str, Any]:
+    """Counts and class shares of the 256×256 slices, as they go into the report.
+
+    ``unit``: what statistics over the data set take as independent. Without known patients it is the slice, but for volumes:
+    each is of one patient.
+    """
+    classes = source.classes
+    patients, validating = slices.index["patient"], slices.index["split"] == "val"
     # One slice at a time: a comparison of all would take as much memory as their masks.
     pixels = np.array([np.bincount(mask.ravel(), minlength=len(classes)) for mask in slices.masks])
     return {
         "slices": len(slices.index),
         "volumes": slices.index["volume"].nunique(),
-        "patients": slices.index["patient"].nunique(),
+        "patients": patients.nunique(),
+        "validation_patients": patients[validating].nunique(),
+        "unit": "patient" if source.patients_known or patients[validating].duplicated().any() else "slice",
         "train": len(slices.rows("train")),
         "val": len(slices.rows("val")),
         "slices_without_foreground": int((pixels[:, 1:].sum(axis=1) == 0).sum()),

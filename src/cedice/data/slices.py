@@ -16,6 +16,7 @@ import pandas as pd
 
 from cedice.errors import CediceError
 from cedice.files import read_arrays
+from cedice.tables import read_table
 
 SIZE = 256  # pixels; the paper's
 
@@ -42,9 +43,7 @@ def load(arrays: Path, index: Path) -> Slices:
     """Read both files of the layout above; CediceError where they are damaged or do not belong together."""
     images, masks = read_arrays(arrays, "images", "masks")
     try:
-        table = pd.read_csv(
-            index, keep_default_na=False, dtype=dict.fromkeys(("slice", "volume", "patient", "frame", "axes"), str)
-        )
+        table = read_table(index)
         table["split"], table["patient"]
     except (ValueError, KeyError) as error:
         raise CediceError(f"{index}: not an index table ({error}); run the preprocess stage again") from error

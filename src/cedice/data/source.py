@@ -1,8 +1,8 @@
-"""What every source of slices offers, be it a module of this folder or a data set that `params.yaml` describes."""
+"""What every source of slices offers: a published data set, or one that `params.yaml` describes."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from cedice.data.cases import Case, Facts, Volume
 from cedice.data.intensity import Intensity
@@ -23,30 +23,40 @@ class Part:
     path: Path | None = None
 
 
-class Source(Protocol):
-    """See `cedice.data.sources` for what the members mean."""
+class Source(ABC):
+    """A data set: what it is called, where its files are, and how one of its volumes is read.
 
-    @property
-    def NAME(self) -> str: ...  # noqa: N802
-    @property
-    def CLASSES(self) -> tuple[str, ...]: ...  # noqa: N802
-    @property
-    def INTENSITY(self) -> Intensity: ...  # noqa: N802
-    @property
-    def PARTS(self) -> tuple[Part, ...]: ...  # noqa: N802
-    @property
-    def ADVICE(self) -> str: ...  # noqa: N802
-    @property
-    def CITATION(self) -> str: ...  # noqa: N802
-    @property
-    def LICENCE(self) -> str: ...  # noqa: N802
-    @property
-    def SPLIT(self) -> str: ...  # noqa: N802
-    @property
-    def LIMITS(self) -> tuple[str, ...]: ...  # noqa: N802
-    @property
-    def FACTS(self) -> Facts | None: ...  # noqa: N802
-    def canonical(self, name: str, /) -> str | None: ...
-    def verify(self, root: Path, /) -> None: ...
-    def cases(self, root: Path, /) -> list[Case]: ...
-    def read(self, case: Case, /) -> Volume: ...
+    ``name``: what messages call it. ``classes``: the names of the labels 0, 1, … ``intensity``: how its volumes become grey
+    values 0–255. ``parts``: the archives, folders or files that it comes as; ``advice``: which to put where, when none is at
+    hand. ``patients_known``: whether a patient in its cases is a person; else every slice counts as a patient of its own.
+    ``citation``, ``licence``, ``split``, ``limits``: what a released model's card says of the data. ``facts``: what is known of
+    the whole data set, held against the slices made of it.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    intensity: Intensity
+    parts: tuple[Part, ...]
+    advice: str
+    citation: str
+    licence: str
+    split: str
+    limits: tuple[str, ...]
+    patients_known: bool
+    facts: Facts | None = None
+
+    @abstractmethod
+    def canonical(self, name: str) -> str | None:
+        """The path under raw/<data set> of an archive's member; None for a member that is not needed."""
+
+    @abstractmethod
+    def verify(self, root: Path) -> None:
+        """Hold the unpacked files against what is known of them; CediceError where one differs or lacks."""
+
+    @abstractmethod
+    def cases(self, root: Path) -> list[Case]:
+        """The volumes under ``root``, sorted."""
+
+    @abstractmethod
+    def read(self, case: Case) -> Volume:
+        """One volume's image and labels; CediceError for whatever is wrong with a file."""

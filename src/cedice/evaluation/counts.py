@@ -6,6 +6,7 @@ import pandas as pd
 
 from cedice.errors import CediceError
 from cedice.metrics import dice, headline, iou, pixel_error
+from cedice.tables import read_table
 
 COUNTS = ["tp", "fp", "fn", "tn"]
 KEYS = ["slice", "volume", "patient"]
@@ -15,7 +16,7 @@ Counts = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed)
 def load_counts(table: Path, classes: int) -> pd.DataFrame:
     """Read a counts table; CediceError where a column, a class of a slice or a pixel is missing, naming the slice."""
     try:
-        counts = pd.read_csv(table, dtype=dict.fromkeys(KEYS, str))
+        counts = read_table(table)
         counts = counts[[*KEYS, "class", *COUNTS]].astype(dict.fromkeys(["class", *COUNTS], "int64"))
     except (OSError, ValueError, KeyError) as error:
         raise CediceError(f"{table}: not a table of counts ({error}); run the evaluate stage again") from error
@@ -45,6 +46,15 @@ def same_slices(counts: Counts, dataset: str) -> None:
             raise CediceError(
                 f"{dataset}: {names[1]} was counted on other slices than {names[0]}; run the evaluate stage again"
             )
+
+
+def check_units(counts: pd.DataFrame, units: int, table: Path) -> None:
+    """CediceError unless the counts are of as many validation patients as ``units``, which the record of the slices says."""
+    if (counted := counts["patient"].nunique()) != units:
+        raise CediceError(
+            f"{table}: counts of {counted} patients, but {units} validate by the record of the slices; "
+            "run the evaluate stage again"
+        )
 
 
 def regions(counts: pd.DataFrame) -> pd.DataFrame:

@@ -43,13 +43,13 @@ def release(training: Training, seeds: list[int], source: Source, target: Path) 
         "weights_md5": md5(file.read_bytes()),  # as in dvc.lock
         "slices_sha256": header["slices_sha256"],
     }
-    model = model_file.Model(network, source.CLASSES, source.INTENSITY, slices.SIZE, made_from)
+    model = model_file.Model(network, source.classes, source.intensity, slices.SIZE, made_from)
     model_file.save(target, model, header["network"])
     data = slices.load(*paths.slices(study, dataset))
     val = data.rows("val")
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
     released = model_file.load(target, torch.device("cpu")).network
-    counts, _ = evaluate(released, tensors, data.index.iloc[val], len(source.CLASSES), "float32")
+    counts, _ = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32")
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trainings = [training._replace(seed=seed) for seed in seeds]
@@ -73,7 +73,7 @@ def _card(
     spread = dict(zip(released, others.std(dim=0).tolist(), strict=True)) if len(trained) > 1 else None
     parameters = sum(each.numel() for each in model.network.parameters())
     lines = [
-        f"# {source.NAME}: {', '.join(model.classes[1:])}",
+        f"# {source.name}: {', '.join(model.classes[1:])}",
         "",
         f"A U-Net of {header['base_channels']} base channels ({parameters:,} parameters), trained with "
         f"CE + {header['alpha']:g} · Dice for {header['epochs']} epochs, seed {header['seed']}, in study `{origin['study']}` "
@@ -81,8 +81,8 @@ def _card(
         "",
         f"- **Input**: slices of {model.size}×{model.size}, {_intensity(asdict(model.intensity))}.",
         f"- **Output**: {', '.join(f'{label} {name}' for label, name in enumerate(model.classes))}.",
-        f"- **Data**: {source.CITATION} {source.LICENCE} The network is handed on under the same terms.",
-        f"- **Protocol**: {count} validation slices that it was not trained on ({source.SPLIT}), 2-D, counts pooled over them.",
+        f"- **Data**: {source.citation} {source.licence} The network is handed on under the same terms.",
+        f"- **Protocol**: {count} validation slices that it was not trained on ({source.split}), 2-D, counts pooled over them.",
         f"- **This seed** is one of {len(trained)}. If it was picked for its numbers, these flatter: they are of the very "
         "slices that it was picked by. The mean ± standard deviation over the seeds says what to expect.",
         "",
@@ -96,7 +96,7 @@ def _card(
             continue
         title = METRIC_TITLES[metric] + ("" if metric == "pixel_error" else f", {kind}")
         lines.append(f"| {title} | {value:.4f} | {mean[key]:.4f}{f' ± {spread[key]:.4f}' if spread else ''} |")
-    return "\n".join([*lines, "", "## Limits", "", *(f"- {limit}" for limit in source.LIMITS), ""])
+    return "\n".join([*lines, "", "## Limits", "", *(f"- {limit}" for limit in source.limits), ""])
 
 
 def _intensity(rule: dict) -> str:

@@ -66,11 +66,21 @@ class Job:
 
     def classes(self, dataset: str) -> tuple[str, ...]:
         """Names of a data set's labels 0, 1, … from the record of its slices; CediceError where there is none."""
-        record = paths.slices_record(self.study, dataset)
+        return tuple(self.record(dataset)["classes"])
+
+    def unit(self, dataset: str) -> str:
+        """What statistics over a data set take as independent: "patient", or "slice" where patients are not known. CediceError
+        as `classes`."""
+        return self.record(dataset)["unit"]
+
+    def record(self, dataset: str) -> dict[str, Any]:
+        """The record of a data set's slices (`cedice.data.preprocess.summary`); CediceError where there is none."""
+        file = paths.slices_record(self.study, dataset)
         try:
-            return tuple(json.loads(record.read_text(encoding="utf-8"))["classes"])
-        except (OSError, ValueError, KeyError) as error:
-            raise CediceError(f"{record}: not a record of slices ({error}); run the preprocess stage again") from error
+            record = json.loads(file.read_text(encoding="utf-8"))
+            return {key: record[key] for key in ("classes", "unit", "validation_patients")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CediceError(f"{file}: not a record of slices ({error}); run the preprocess stage again") from error
 
 
 class _Parser(argparse.ArgumentParser):

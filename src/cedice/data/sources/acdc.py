@@ -16,74 +16,72 @@ import numpy as np
 from cedice.data import nifti, reading
 from cedice.data.cases import Case, Facts, Volume, hold_against, pair, to_labels
 from cedice.data.intensity import Intensity
-from cedice.data.source import Part
-
-NAME = "ACDC"
-CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
-INTENSITY = Intensity("percentiles", 0.5, 99.5)
-PARTS = (
-    Part(
-        ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database"),
-        "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download",
-    ),
-)
-ADVICE = "put the official archive as acdc.zip (or unpacked as ACDC/)"
-CITATION = "Bernard et al., IEEE TMI 37(11):2514–2525, 2018, doi 10.1109/TMI.2018.2837502."
-LICENCE = "For research, non-commercial use."
-SPLIT = "patients whose number is divisible by five"
-LIMITS = (
-    "No clinical use: it was made to compare two loss functions.",
-    "Trained on short-axis cine MRI from one hospital, and on a copy whose intensities were clipped at the 99th percentile.",
-    "Every slice is judged alone: labels may be anatomically impossible, most of all at base and apex.",
-)
-FACTS = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
+from cedice.data.source import Part, Source
 
 _MEMBER = r"(?:ACDC/)?(database/(?:{folders})/(patient\d{{3}})/(?:Info\.cfg|\2_frame\d{{2}}(?:_gt)?\.nii\.gz))"
 GROUPS = ((0,), (1,), (2,), (3,))
 
 
-def canonical(name: str) -> str | None:
-    """See `cedice.data.sources`."""
-    return canonical_in("training", name)
+class Acdc(Source):
+    """See the module; one case a labelled frame."""
+
+    name = "ACDC"
+    classes = ("background", "right ventricle", "myocardium", "left ventricle")
+    intensity = Intensity("percentiles", 0.5, 99.5)
+    parts = (
+        Part(
+            ("acdc*.zip", "acdc*.tar*", "acdc*.tgz", "acdc", "database.zip", "database"),
+            "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/637218c173e9f0047faa00fb/download",
+        ),
+    )
+    advice = "put the official archive as acdc.zip (or unpacked as ACDC/)"
+    citation = "Bernard et al., IEEE TMI 37(11):2514–2525, 2018, doi 10.1109/TMI.2018.2837502."
+    licence = "For research, non-commercial use."
+    split = "patients whose number is divisible by five"
+    limits = (
+        "No clinical use: it was made to compare two loss functions.",
+        "Trained on short-axis cine MRI from one hospital, and on a copy whose intensities were clipped at the 99th "
+        "percentile.",
+        "Every slice is judged alone: labels may be anatomically impossible, most of all at base and apex.",
+    )
+    facts: Facts | None = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
+    patients_known = True
+
+    def canonical(self, name: str) -> str | None:
+        return canonical_in("training", name)
+
+    def verify(self, root: Path) -> None:
+        """Hold every label volume against the manifest: by a hash of shape and voxels, so that it does not matter how an
+        archive was packed, or its images re-scaled."""
+        table = (files("cedice.data.sources") / "acdc-labels.csv").read_text(encoding="utf-8")
+        expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
+        hold_against(expected, lambda path: label_sha256(root / path), self.name, root)
+
+    def cases(self, root: Path) -> list[Case]:
+        return self.cases_in(root, "training")
+
+    def cases_in(self, root: Path, folder: str) -> list[Case]:
+        """The cases of the patients in one folder."""
+        volumes = sorted((root / "database" / folder).glob("patient*/patient*_frame*.nii.gz"))
+        masks = {path.name.removesuffix("_gt.nii.gz"): path for path in volumes if path.name.endswith("_gt.nii.gz")}
+        images = {path.name.removesuffix(".nii.gz"): path for path in volumes if not path.name.endswith("_gt.nii.gz")}
+        cases = []
+        for volume, image, mask in pair(images, masks, self.name):
+            patient, frame = volume.split("_")
+            cases.append(Case(volume, patient, frame, int(patient.removeprefix("patient")), None, image, mask))
+        return cases
+
+    def read(self, case: Case) -> Volume:
+        return reading.volume(case, self.intensity, GROUPS)
 
 
 def canonical_in(folders: str, name: str) -> str | None:
-    """The same, for members of one of the ``folders`` ("training|testing")."""
+    """As `Acdc.canonical`, for members of one of the ``folders`` ("training|testing")."""
     match = re.fullmatch(_MEMBER.format(folders=folders), name)
     return match[1] if match else None
-
-
-def verify(root: Path) -> None:
-    """Hold every label volume against the manifest: by a hash of shape and voxels, so that it does not matter how an
-    archive was packed, or its images re-scaled."""
-    table = (files("cedice.data.sources") / "acdc-labels.csv").read_text(encoding="utf-8")
-    expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
-    hold_against(expected, lambda path: label_sha256(root / path), NAME, root)
 
 
 def label_sha256(path: Path) -> str:
     """SHA-256 of "(x, y, z)" and the voxels as uint8 in C order."""
     voxels = to_labels(nifti.read(path).voxels, path, GROUPS)
     return hashlib.sha256(str(voxels.shape).encode() + np.ascontiguousarray(voxels).tobytes()).hexdigest()
-
-
-def cases(root: Path) -> list[Case]:
-    """See `cedice.data.sources`: one case a labelled frame."""
-    return cases_in(root, "training")
-
-
-def cases_in(root: Path, folder: str) -> list[Case]:
-    """The same, of the patients in one folder."""
-    volumes = sorted((root / "database" / folder).glob("patient*/patient*_frame*.nii.gz"))
-    masks = {path.name.removesuffix("_gt.nii.gz"): path for path in volumes if path.name.endswith("_gt.nii.gz")}
-    images = {path.name.removesuffix(".nii.gz"): path for path in volumes if not path.name.endswith("_gt.nii.gz")}
-    found = []
-    for volume, image, mask in pair(images, masks, NAME):
-        patient, frame = volume.split("_")
-        found.append(Case(volume, patient, frame, int(patient.removeprefix("patient")), None, image, mask))
-    return found
-
-
-def read(case: Case) -> Volume:
-    """See `cedice.data.sources`."""
-    return reading.volume(case, INTENSITY, GROUPS)

@@ -7,39 +7,32 @@ patients' labels can be held against a manifest; of the test patients, their num
 from dataclasses import replace
 from pathlib import Path
 
-from cedice.data.cases import Case, Volume
-from cedice.data.sources import acdc
+from cedice.data.cases import Case
+from cedice.data.sources.acdc import Acdc, canonical_in
 from cedice.errors import CediceError
 
-NAME = "ACDC with its test set"
-CLASSES, INTENSITY, PARTS, ADVICE = acdc.CLASSES, acdc.INTENSITY, acdc.PARTS, acdc.ADVICE
-CITATION, LICENCE, LIMITS = acdc.CITATION, acdc.LICENCE, acdc.LIMITS
-SPLIT = "the 50 official test patients, on whom nothing was chosen"
-FACTS = None
 _TESTED = tuple(f"patient{number}" for number in range(101, 151))
 
 
-def canonical(name: str) -> str | None:
-    """See `cedice.data.sources`."""
-    return acdc.canonical_in("training|testing", name)
+class AcdcTest(Acdc):
+    """See the module; one case a labelled frame."""
 
+    name = "ACDC with its test set"
+    split = "the 50 official test patients, on whom nothing was chosen"
+    facts = None
 
-def verify(root: Path) -> None:
-    """The training patients as `acdc.verify`; and two labelled frames of each test patient."""
-    acdc.verify(root)
-    found = [case.patient for case in cases(root) if case.official_split == "val"]
-    for patient in _TESTED:
-        if found.count(patient) != 2:
-            number = found.count(patient)
-            raise CediceError(f"{NAME}: {number} labelled frames of {patient}, not 2; get the archive with the test patients")
+    def canonical(self, name: str) -> str | None:
+        return canonical_in("training|testing", name)
 
+    def verify(self, root: Path) -> None:
+        """The training patients as `Acdc.verify`; and two labelled frames of each test patient."""
+        super().verify(root)
+        tested = [case.patient for case in self.cases(root) if case.official_split == "val"]
+        for patient in _TESTED:
+            if (number := tested.count(patient)) != 2:
+                advice = "get the archive with the test patients"
+                raise CediceError(f"{self.name}: {number} labelled frames of {patient}, not 2; {advice}")
 
-def cases(root: Path) -> list[Case]:
-    """See `cedice.data.sources`: one case a labelled frame."""
-    sides = {"train": "training", "val": "testing"}
-    return [replace(case, official_split=split) for split, folder in sides.items() for case in acdc.cases_in(root, folder)]
-
-
-def read(case: Case) -> Volume:
-    """See `cedice.data.sources`."""
-    return acdc.read(case)
+    def cases(self, root: Path) -> list[Case]:
+        sides = {"train": "training", "val": "testing"}
+        return [replace(case, official_split=split) for split, folder in sides.items() for case in self.cases_in(root, folder)]

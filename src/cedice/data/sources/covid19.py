@@ -15,58 +15,56 @@ from pathlib import Path
 from cedice.data import reading
 from cedice.data.cases import Case, Facts, Volume, hold_against, pair
 from cedice.data.intensity import Intensity
-from cedice.data.source import Part
+from cedice.data.source import Part, Source
 from cedice.files import sha256
-
-NAME = "COVID-SemiSeg"
-CLASSES = ("background", "infection")
-INTENSITY = Intensity("window", -1250, 250)
-PARTS = (
-    Part(
-        ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset"),
-        "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip",
-    ),
-)
-ADVICE = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
-CITATION = "Fan et al., IEEE TMI 39(8):2626–2637, 2020, doi 10.1109/TMI.2020.2996645."
-LICENCE = "For non-commercial purposes only."
-SPLIT = "the official 50 and 48 slices; patients are not known, and at least one is on both sides"
-LIMITS = (
-    "No clinical use: it was made to compare two loss functions.",
-    "Trained on 50 slices that all show infection, cropped to the lungs: it has seen no healthy lung and no whole chest.",
-    "Of a CT volume every slice is judged alone.",
-)
-FACTS = Facts(slices=98, slices_without=(0, 0), fractions=(0.84817, 0.15183))
 
 FOLDERS = {"train": "Dataset/TrainingSet/LungInfection-Train/Doctor-label", "val": "Dataset/TestingSet/LungInfection-Test"}
 _MEMBER = re.compile(rf"(?:[^/]+/)?((?:{'|'.join(FOLDERS.values())})/(?:Imgs/\d+\.jpg|GT/\d+\.png))")
 
 
-def canonical(name: str) -> str | None:
-    """See `cedice.data.sources`."""
-    match = _MEMBER.fullmatch(name)
-    return match[1] if match else None
+class Covid19(Source):
+    """See the module; one case a slice, the official split (train 50, val 48), 8-bit and windowed by the authors."""
 
+    name = "COVID-SemiSeg"
+    classes = ("background", "infection")
+    intensity = Intensity("window", -1250, 250)
+    parts = (
+        Part(
+            ("covid-semiseg*.zip", "covid-semiseg*.tar*", "covid-semiseg", "inf-net-*.zip", "dataset.zip", "dataset"),
+            "https://github.com/DengPingFan/Inf-Net/archive/fb3a03b5b2f70642fbf2a12cde9e5c41b5ebd28e.zip",
+        ),
+    )
+    advice = "put the authors' repository archive as Inf-Net-fb3a03b.zip (or the bare Dataset/ folder as covid-semiseg.zip)"
+    citation = "Fan et al., IEEE TMI 39(8):2626–2637, 2020, doi 10.1109/TMI.2020.2996645."
+    licence = "For non-commercial purposes only."
+    split = "the official 50 and 48 slices; patients are not known, and at least one is on both sides"
+    limits = (
+        "No clinical use: it was made to compare two loss functions.",
+        "Trained on 50 slices that all show infection, cropped to the lungs: it has seen no healthy lung and no whole chest.",
+        "Of a CT volume every slice is judged alone.",
+    )
+    facts = Facts(slices=98, slices_without=(0, 0), fractions=(0.84817, 0.15183))
+    patients_known = False
 
-def verify(root: Path) -> None:
-    """Hold every image and mask against the manifest, by file hash."""
-    table = (files("cedice.data.sources") / "covid19-files.csv").read_text(encoding="utf-8")
-    expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
-    hold_against(expected, lambda path: sha256(root / path), NAME, root)
+    def canonical(self, name: str) -> str | None:
+        match = _MEMBER.fullmatch(name)
+        return match[1] if match else None
 
+    def verify(self, root: Path) -> None:
+        """Hold every image and mask against the manifest, by file hash."""
+        table = (files("cedice.data.sources") / "covid19-files.csv").read_text(encoding="utf-8")
+        expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
+        hold_against(expected, lambda path: sha256(root / path), self.name, root)
 
-def cases(root: Path) -> list[Case]:
-    """See `cedice.data.sources`: one case a slice, the official split (train 50, val 48)."""
-    found = []
-    for split, folder in FOLDERS.items():
-        # Numbers are padded so that sorting by name is sorting by number.
-        images = {f"{split}{int(path.stem):03d}": path for path in (root / folder / "Imgs").glob("*.jpg")}
-        masks = {f"{split}{int(path.stem):03d}": path for path in (root / folder / "GT").glob("*.png")}
-        for name, image, mask in pair(images, masks, NAME):
-            found.append(Case(name, name, "", int(image.stem), split, image, mask))
-    return found
+    def cases(self, root: Path) -> list[Case]:
+        cases = []
+        for split, folder in FOLDERS.items():
+            # Numbers are padded so that sorting by name is sorting by number.
+            images = {f"{split}{int(path.stem):03d}": path for path in (root / folder / "Imgs").glob("*.jpg")}
+            masks = {f"{split}{int(path.stem):03d}": path for path in (root / folder / "GT").glob("*.png")}
+            for name, image, mask in pair(images, masks, self.name):
+                cases.append(Case(name, name, "", int(image.stem), split, image, mask))
+        return cases
 
-
-def read(case: Case) -> Volume:
-    """See `cedice.data.sources`. The slices are 8-bit, windowed by the authors."""
-    return reading.picture(case, INTENSITY, ((0,), (255,)))
+    def read(self, case: Case) -> Volume:
+        return reading.picture(case, self.intensity, ((0,), (255,)))

@@ -9,13 +9,12 @@ together: the two studies of case 29 may be one patient too.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from cedice.data import reading
 from cedice.data.cases import Case, Groups, Volume, by_rank, pair
 from cedice.data.intensity import Intensity
-from cedice.data.source import Part
+from cedice.data.source import Part, Source
 from cedice.errors import CediceError
 
 _ZENODO = "https://zenodo.org/records/3757476/files"
@@ -23,16 +22,11 @@ _VOLUMES = 20
 _MEMBER = re.compile(r"(images|masks)/(?:[^/]+/)?((?:coronacases_\d{3}|radiopaedia_\d+_\d+_\d+)\.nii\.gz)")
 
 
-@dataclass(frozen=True)
-class Target:
-    """A source; see `cedice.data.sources`. ``name``: what is to be found."""
+class CovidCtSeg(Source):
+    """See the module. ``target``: what is to be found; ``groups``: the mask's values of each of the ``classes``."""
 
-    name: str
-    CLASSES: tuple[str, ...]
-    groups: Groups
-
-    INTENSITY = Intensity("window", -1250, 250)
-    PARTS = (
+    intensity = Intensity("window", -1250, 250)
+    parts = (
         Part(
             ("covid-19-ct-seg_20cases.zip", "covid-19-ct-seg_20cases"),
             f"{_ZENODO}/COVID-19-CT-Seg_20cases.zip",
@@ -46,20 +40,19 @@ class Target:
             "masks/",
         ),
     )
-    ADVICE = "put COVID-19-CT-Seg_20cases.zip and Lung_and_Infection_Mask.zip"
-    CITATION = "Ma et al., COVID-19-CT-Seg, Zenodo 3757476, doi 10.5281/zenodo.3757476."
-    LICENCE = "CC BY 4.0 on Zenodo, CC BY-NC-SA on the authors' page: take the stricter."
-    SPLIT = "every fifth patient in the order of their names"
-    LIMITS = (
+    advice = "put COVID-19-CT-Seg_20cases.zip and Lung_and_Infection_Mask.zip"
+    citation = "Ma et al., COVID-19-CT-Seg, Zenodo 3757476, doi 10.5281/zenodo.3757476."
+    licence = "CC BY 4.0 on Zenodo, CC BY-NC-SA on the authors' page: take the stricter."
+    split = "every fifth patient in the order of their names"
+    limits = (
         "No clinical use: it was made to compare two loss functions.",
         "Trained on the volumes of a handful of patients, all with COVID-19, from two collections of teaching cases.",
         "Of a CT volume every slice is judged alone.",
     )
-    FACTS = None
+    patients_known = True
 
-    @property
-    def NAME(self) -> str:  # noqa: N802
-        return f"COVID-19-CT-Seg, {self.name}"
+    def __init__(self, target: str, classes: tuple[str, ...], groups: Groups):
+        self.name, self.classes, self._groups = f"COVID-19-CT-Seg, {target}", classes, groups
 
     def canonical(self, name: str) -> str | None:
         match = _MEMBER.fullmatch(name)
@@ -68,26 +61,19 @@ class Target:
     def verify(self, root: Path) -> None:
         """The archives have known hashes; of unpacked folders, the number of volumes."""
         if (number := len(self.cases(root))) != _VOLUMES:
-            raise CediceError(f"{self.NAME}: {number} volumes, but there are {_VOLUMES}; get the archives again")
+            raise CediceError(f"{self.name}: {number} volumes, but there are {_VOLUMES}; get the archives again")
 
     def cases(self, root: Path) -> list[Case]:
         images, masks = (
             {path.name.removesuffix(".nii.gz"): path for path in (root / kind).glob("*.nii.gz")} for kind in ("images", "masks")
         )
-        found = pair(images, masks, self.NAME)
-        ranks = by_rank(_patient(volume) for volume, _, _ in found)
-        return [Case(volume, _patient(volume), "", ranks[_patient(volume)], None, image, mask) for volume, image, mask in found]
+        pairs = pair(images, masks, self.name)
+        ranks = by_rank(_patient(volume) for volume, _, _ in pairs)
+        return [Case(volume, _patient(volume), "", ranks[_patient(volume)], None, image, mask) for volume, image, mask in pairs]
 
     def read(self, case: Case) -> Volume:
         # Voxel for voxel, as the collection is used everywhere; its headers have not been seen by us.
-        return reading.volume(case, self.INTENSITY, self.groups, by_header=False)
-
-
-TARGETS = (
-    Target("infection", ("background", "infection"), ((0, 1, 2), (3,))),
-    Target("lung", ("background", "lung"), ((0,), (1, 2, 3))),
-    Target("both", ("background", "lung", "infection"), ((0,), (1, 2), (3,))),
-)
+        return reading.volume(case, self.intensity, self._groups, by_header=False)
 
 
 def _patient(volume: str) -> str:

@@ -12,60 +12,42 @@ names say the split; {frame}, a point in time.
 
 import re
 from collections.abc import Collection
-from functools import cached_property
 from pathlib import Path
 
 from cedice.data import pictures, reading
 from cedice.data.cases import Case, Volume, by_rank
 from cedice.data.intensity import Intensity
-from cedice.data.source import Part
+from cedice.data.source import Part, Source
 from cedice.described import Files
 from cedice.errors import CediceError
 
 _TOKENS = re.compile(r"(\{[a-z]+\}|\*\*/|\*)")
 _SIDES = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "val", "testing": "val"}
-_PLACE = "datasets"  # the key of params.yaml
 
 
-class FolderSource:
-    """See `cedice.data.sources` for what the members mean; everything is relative to the folder or archive that was given."""
+class FolderSource(Source):
+    """See the module; everything is relative to the folder or archive that was given."""
 
-    FACTS = None
-    CITATION = "A data set of one's own."
-    LICENCE = "Its terms are those of whoever it belongs to."
-    LIMITS = (
+    citation = "A data set of one's own."
+    licence = "Its terms are those of whoever it belongs to."
+    limits = (
         "No clinical use: it was made to compare two loss functions.",
         "It has seen this data set only; on scans of another device or hospital it may fail.",
         "Of a volume every slice is judged alone.",
     )
 
-    def __init__(self, name: str, given: Files):
-        self.NAME = name
-        self._given = given
-        self._images, self._masks = (_compiled(pattern) for pattern in (given.images, given.masks))
-
-    @property
-    def CLASSES(self) -> tuple[str, ...]:  # noqa: N802
-        return tuple(self._given.groups)
-
-    @cached_property
-    def INTENSITY(self) -> Intensity:  # noqa: N802
-        rule = self._given.intensity
-        return Intensity(rule.kind, rule.low, rule.high)
-
-    @property
-    def PARTS(self) -> tuple[Part, ...]:  # noqa: N802
-        return (Part(path=Path(self._given.path)),)
-
-    @property
-    def ADVICE(self) -> str:  # noqa: N802
-        return f"compare {_PLACE}.{self.NAME}.images and .masks with the paths in it"
-
-    @property
-    def SPLIT(self) -> str:  # noqa: N802
-        if "split" in self._images.groupindex:
-            return "as its folders say"
-        return f"every fifth {'patient' if 'patient' in self._images.groupindex else 'file'} in the order of their names"
+    def __init__(self, name: str, description: Files):
+        self.name, self.classes = name, tuple(description.groups)
+        self.parts = (Part(path=Path(description.path)),)
+        self.advice = f"compare datasets.{name}.images and .masks in params.yaml with the paths in it"
+        rule = description.intensity
+        self.intensity = Intensity(rule.kind, rule.low, rule.high)
+        self._description = description
+        self._images, self._masks = (_compiled(pattern) for pattern in (description.images, description.masks))
+        fields = self._images.groupindex
+        self.patients_known = "patient" in fields
+        every_fifth = f"every fifth {'patient' if self.patients_known else 'file'} in the order of their names"
+        self.split = "as its folders say" if "split" in fields else every_fifth
 
     def canonical(self, name: str) -> str | None:
         return name if self._masks.fullmatch(name) or self._images.fullmatch(name) else None
@@ -89,14 +71,14 @@ class FolderSource:
         problems += more
         for key in sorted(images.keys() ^ masks.keys()):
             path, lacking = (images[key], "mask") if key in images else (masks[key], "image")
-            pattern = self._given.masks if key in images else self._given.images
+            pattern = self._description.masks if key in images else self._description.images
             place = path.relative_to(root)
             problems.append(
-                f"{self.NAME}: {place} has no {lacking} ({_filled(pattern, dict(key))}); add it, or take the file away"
+                f"{self.name}: {place} has no {lacking} ({_filled(pattern, dict(key))}); add it, or take the file away"
             )
         both = sorted(images.keys() & masks.keys(), key=lambda key: _ordered(dict(key)))
         if not both and not problems:
-            problems.append(f"{self.NAME}: no file fits {self._given.images!r}; {self.ADVICE}")
+            problems.append(f"{self.name}: no file fits {self._description.images!r}; {self.advice}")
         ranks = by_rank(_patient(dict(key)) for key in both)
         found = []
         for key in both:
@@ -105,7 +87,7 @@ class FolderSource:
             if side is None:
                 known = ", ".join(_SIDES)
                 where = images[key].relative_to(root)
-                problems.append(f"{self.NAME}: {where}: {{split}} is {fields['split']!r} here; use one of {known}")
+                problems.append(f"{self.name}: {where}: {{split}} is {fields['split']!r} here; use one of {known}")
                 continue
             patient = _patient(fields)
             official = side if "split" in fields else None
@@ -115,10 +97,10 @@ class FolderSource:
 
     def read(self, case: Case) -> Volume:
         """As every source's."""
-        groups = tuple(self._given.groups.values())
+        groups = tuple(self._description.groups.values())
         if reading.is_volume(case.image):
-            return reading.volume(case, self.INTENSITY, groups)
-        return reading.picture(case, self.INTENSITY, groups, self._given.channel)
+            return reading.volume(case, self.intensity, groups)
+        return reading.picture(case, self.intensity, groups, self._description.channel)
 
     def _matched(
         self, root: Path, pattern: re.Pattern[str], taken: Collection[Path] = ()
@@ -132,12 +114,12 @@ class FolderSource:
             if not path.name.lower().endswith((*reading.VOLUMES, *pictures.SUFFIXES)):
                 kinds, where = ", ".join((*reading.VOLUMES, *pictures.SUFFIXES)), path.relative_to(root)
                 advice = "make the pattern narrower, or convert it"
-                problems.append(f"{self.NAME}: {where}: not of a kind that is read ({kinds}); {advice}")
+                problems.append(f"{self.name}: {where}: not of a kind that is read ({kinds}); {advice}")
                 continue
             key = tuple(sorted(match.groupdict().items()))
             if (other := found.setdefault(key, path)) != path:
                 both = f"{path.relative_to(root)} and {other.relative_to(root)}"
-                problems.append(f"{self.NAME}: {both} agree in all fields; name by another field what tells them apart")
+                problems.append(f"{self.name}: {both} agree in all fields; name by another field what tells them apart")
         return found, problems
 
 

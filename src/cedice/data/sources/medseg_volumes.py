@@ -12,61 +12,57 @@ from pathlib import Path
 from cedice.data import reading
 from cedice.data.cases import Case, Groups, Volume, by_rank, pair
 from cedice.data.source import Part
-from cedice.data.sources import medseg_slices
+from cedice.data.sources.medseg_slices import FIGSHARE, MedsegSlices
 from cedice.errors import CediceError
 
-NAME = "MedSeg, 9 volumes"
-CLASSES = ("background", "infection")
-INTENSITY, CITATION, LICENCE = medseg_slices.INTENSITY, medseg_slices.CITATION, medseg_slices.LICENCE
-PARTS = (
-    *medseg_slices.PARTS,
-    Part(("rp_im.zip", "rp_im"), f"{medseg_slices.FIGSHARE}/25954007", folder="images/"),
-    Part(("rp_msk.zip", "rp_msk"), f"{medseg_slices.FIGSHARE}/25954013", folder="masks/"),
-)
-ADVICE = "put tr_im.nii.gz, tr_mask.nii.gz, rp_im.zip and rp_msk.zip"
-SPLIT = "9 volumes of other patients than those of the 100 slices that it was trained on"
-LIMITS = (
-    "No clinical use: it was made to compare two loss functions.",
-    "Trained on 100 slices that all show disease: it has seen no healthy lung.",
-    "Of a CT volume every slice is judged alone.",
-)
-FACTS = None
 _GROUPS: Groups = ((0, 3), (1, 2))
 _VOLUMES = 9
 _MEMBER = re.compile(r"(images|masks)/(?:[^/]+/)*(\d+\.nii\.gz)")
 
 
-def canonical(name: str) -> str | None:
-    """See `cedice.data.sources`."""
-    match = _MEMBER.fullmatch(name)
-    return f"{match[1]}/{match[2]}" if match else medseg_slices.canonical(name)
+class MedsegVolumes(MedsegSlices):
+    """See the module; one case a slice of the 100, which train, and one a volume, which validate."""
 
-
-def verify(root: Path) -> None:
-    """No hash of the archives is known to us; the numbers of slices and volumes are held."""
-    medseg_slices.verify(root)
-    if (number := len(_volumes(root))) != _VOLUMES:
-        raise CediceError(f"{NAME}: {number} volumes, but there are {_VOLUMES}; get rp_im.zip and rp_msk.zip again")
-
-
-def cases(root: Path) -> list[Case]:
-    """See `cedice.data.sources`: one case a slice of the 100, and one a volume."""
-    return [replace(case, official_split="train") for case in medseg_slices.cases(root)] + _volumes(root)
-
-
-def _volumes(root: Path) -> list[Case]:
-    images, masks = (
-        {f"volume{int(path.name.removesuffix('.nii.gz')):02d}": path for path in (root / kind).glob("*.nii.gz")}
-        for kind in ("images", "masks")
+    name = "MedSeg, 9 volumes"
+    classes = ("background", "infection")
+    parts = (
+        *MedsegSlices.parts,
+        Part(("rp_im.zip", "rp_im"), f"{FIGSHARE}/25954007", folder="images/"),
+        Part(("rp_msk.zip", "rp_msk"), f"{FIGSHARE}/25954013", folder="masks/"),
     )
-    found = pair(images, masks, NAME)
-    ranks = by_rank(volume for volume, _, _ in found)
-    return [Case(volume, volume, "", ranks[volume], "val", image, mask) for volume, image, mask in found]
+    advice = "put tr_im.nii.gz, tr_mask.nii.gz, rp_im.zip and rp_msk.zip"
+    split = "9 volumes of other patients than those of the 100 slices that it was trained on"
+    limits = (
+        "No clinical use: it was made to compare two loss functions.",
+        "Trained on 100 slices that all show disease: it has seen no healthy lung.",
+        "Of a CT volume every slice is judged alone.",
+    )
+    patients_known = True  # those that validate
 
+    def canonical(self, name: str) -> str | None:
+        match = _MEMBER.fullmatch(name)
+        return f"{match[1]}/{match[2]}" if match else super().canonical(name)
 
-def read(case: Case) -> Volume:
-    """See `cedice.data.sources`."""
-    if case.official_split == "train":
-        return medseg_slices.plane(case, _GROUPS)
-    # Voxel for voxel: the collection's headers have not been seen by us.
-    return reading.volume(case, INTENSITY, _GROUPS, by_header=False)
+    def verify(self, root: Path) -> None:
+        """No hash of the archives is known to us; the numbers of slices and volumes are held."""
+        super().verify(root)
+        if (number := len(self._volumes(root))) != _VOLUMES:
+            raise CediceError(f"{self.name}: {number} volumes, but there are {_VOLUMES}; get rp_im.zip and rp_msk.zip again")
+
+    def cases(self, root: Path) -> list[Case]:
+        return [replace(case, official_split="train") for case in self.planes(root)] + self._volumes(root)
+
+    def _volumes(self, root: Path) -> list[Case]:
+        images, masks = (
+            {f"volume{int(path.name.removesuffix('.nii.gz')):02d}": path for path in (root / kind).glob("*.nii.gz")}
+            for kind in ("images", "masks")
+        )
+        pairs = pair(images, masks, self.name)
+        ranks = by_rank(volume for volume, _, _ in pairs)
+        return [Case(volume, volume, "", ranks[volume], "val", image, mask) for volume, image, mask in pairs]
+
+    def read(self, case: Case) -> Volume:
+        if case.official_split == "train":
+            return self.plane(case, _GROUPS)
+        # Voxel for voxel: the collection's headers have not been seen by us.
+        return reading.volume(case, self.intensity, _GROUPS, by_header=False)
