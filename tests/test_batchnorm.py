@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from cedice.batchnorm import BatchNorm2d
 
@@ -33,3 +33,23 @@ def test_it_computes_what_pytorch_computes(channels, dtype, layout):
     for (name, mine), reference in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
         torch.testing.assert_close(mine, reference, msg=name)
     torch.testing.assert_close(ours.eval()(features), theirs.eval()(features), **rounding)
+
+
+@pytest.mark.parametrize("channels", [8, 24])
+def test_one_value_a_channel_has_no_variance(channels):
+    """PyTorch refuses it in training, in these words, and takes it in evaluation."""
+    ours = BatchNorm2d(channels)
+    features = torch.zeros(1, channels, 1, 1).contiguous(memory_format=torch.channels_last)
+    for norm in (ours, nn.BatchNorm2d(channels)):
+        with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+            norm(features)
+    assert ours.eval()(features).isfinite().all()
+
+
+def test_one_value_a_channel_over_all_processes(tmp_path):
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+            BatchNorm2d(8)(torch.zeros(1, 8, 1, 1))
+    finally:
+        distributed.destroy_process_group()

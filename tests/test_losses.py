@@ -104,6 +104,58 @@ def test_a_perfect_prediction_costs_nothing(channels):
     assert CEDiceLoss(1)(logits, target).item() == pytest.approx(0, abs=1e-6)
 
 
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64, torch.uint64]
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("dtype", [*INTEGERS, torch.bool])
+def test_every_type_of_labels_gives_what_int64_gives(channels, dtype):
+    logits, target = sample(channels)
+    if dtype == torch.bool:
+        target = target.clamp(max=1)
+    for loss in (cross_entropy, dice_loss, CEDiceLoss(0.5)):
+        results = []
+        for labels in (target, target.to(dtype)):
+            leaf = logits.clone().requires_grad_()
+            value = loss(leaf, labels)
+            value.backward()
+            results.append((value, leaf.grad))
+        assert torch.equal(results[0][0], results[1][0])
+        assert torch.equal(results[0][1], results[1][1])
+
+
+def test_more_classes_than_a_narrow_type_can_name():
+    """uint8 and int8 would wrap around: label 0 would be 256 as well."""
+    logits, target = torch.randn(1, 300, 3, 4), torch.arange(12).view(1, 3, 4)
+    for dtype in (torch.uint8, torch.int8):
+        assert cross_entropy(logits, target.to(dtype)) == cross_entropy(logits, target)
+    torch.testing.assert_close(cross_entropy(logits, target), functional.cross_entropy(logits, target))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize(
+    ("label", "dtype"),
+    [(255, torch.uint8), (255, torch.int64), (256, torch.int64), (-1, torch.int8), (-1, torch.int64), (4, torch.uint16)],
+)
+def test_one_label_out_of_range_makes_value_and_gradient_nan(channels, label, dtype):
+    """Never a finite loss that leaves those pixels, or all, without a gradient."""
+    logits, target = sample(channels)
+    target[1, 2, 3] = label
+    for loss in (cross_entropy, dice_loss, CEDiceLoss(0), CEDiceLoss(1)):
+        leaf = logits.clone().requires_grad_()
+        value = loss(leaf, target.to(dtype))
+        value.backward()
+        assert value.isnan()
+        assert leaf.grad.isnan().all()
+
+
+def test_a_mask_of_0_and_255_is_nan_and_its_comparison_with_0_is_not():
+    logits, target = sample(1)
+    mask = (255 * target).to(torch.uint8)
+    assert CEDiceLoss(1)(logits, mask).isnan()
+    assert CEDiceLoss(1)(logits, mask > 0) == CEDiceLoss(1)(logits, target)
+
+
 @pytest.mark.parametrize("alpha", [-1, math.nan, math.inf])
 def test_refuses_an_impossible_alpha(alpha):
     with pytest.raises(ValueError, match="alpha"):
@@ -116,3 +168,7 @@ def test_refuses_shapes_and_types_that_do_not_fit():
         CEDiceLoss(1)(logits, target[:, :-1])
     with pytest.raises(ValueError, match="integer"):
         CEDiceLoss(1)(logits, target.float())
+    with pytest.raises(ValueError, match="integer"):
+        CEDiceLoss(1)(logits, target.to(torch.complex64))
+    with pytest.raises(ValueError, match="logits must be"):
+        CEDiceLoss(1)(logits[:, :0], target)

@@ -51,6 +51,48 @@ def test_identities(seed, classes):
     assert all(torch.equal(a, b) for a, b in zip(swapped, (tp, fn, fp), strict=True))
 
 
+INTEGERS = ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_every_type_of_labels_is_counted_alike(name):
+    prediction, target = maps(0)
+    expected = region_counts(prediction, target, 4)
+    for convert in (lambda labels: labels.to(getattr(torch, name)), lambda labels: labels.numpy().astype(name)):
+        found = region_counts(convert(prediction), convert(target), 4)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+        assert found[0].dtype == torch.int64
+
+
+def test_boolean_maps_are_counted_as_0_and_1():
+    prediction, target = maps(0, classes=2)
+    for either in (target, target.bool()):
+        found = region_counts(prediction.bool(), either, 2)
+        assert all(torch.equal(a, b) for a, b in zip(found, region_counts(prediction, target, 2), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [(255, "uint8"), (-1, "int8"), (4, "uint16"), (2**32 + 1, "int64"), (2**63, "uint64")]
+)
+def test_a_label_out_of_range_is_refused(label, name):
+    target = np.zeros((1, 2, 2), name)
+    target[0, 0, 0] = label
+    with pytest.raises(ValueError, match="target holds labels outside"):
+        region_counts(np.zeros((1, 2, 2), np.uint8), target, 4)
+    with pytest.raises(ValueError, match="prediction holds labels outside"):
+        region_counts(target, np.zeros((1, 2, 2), np.uint8), 4)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_counts_of_narrow_types_do_not_wrap_around(name):
+    """By hand: 2·120 / (2·120 + 100 + 60) = 0.6, 120 / 280, and over two classes (100 + 100 + 60 + 60) / 2 / 360."""
+    counts = [np.array([value, value], name) for value in (120, 100, 60)]
+    for either in (counts, [torch.from_numpy(count) for count in counts]):
+        assert dice(*either).tolist() == pytest.approx([0.6, 0.6])
+        assert iou(*either).tolist() == pytest.approx([120 / 280] * 2)
+        assert float(pixel_error(*either)) == pytest.approx(160 / 360)
+
+
 @pytest.mark.parametrize("empty", [0.0, 1.0, math.nan])
 def test_zero_over_zero_is_what_the_caller_says(empty):
     for zeros in (np.zeros(1, int), torch.zeros(1, dtype=torch.long)):

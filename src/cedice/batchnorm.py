@@ -14,12 +14,18 @@ _CACHE_LINE_CHANNELS = 16  # 64 bytes of float32
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """`nn.BatchNorm2d`, (B, C, H, W) float → the same shape, dtype and memory format; over all processes in training."""
+    """`nn.BatchNorm2d`, (B, C, H, W) float → the same shape, dtype and memory format; over all processes in training.
+
+    Raises ValueError in training for one value a channel, whose variance is none.
+    """
 
     running_mean: torch.Tensor
     running_var: torch.Tensor
     num_batches_tracked: torch.Tensor
     momentum: float
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
+        super().__init__(num_features, eps, momentum)  # always with weight, bias and running statistics
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training or features.is_cuda:
@@ -27,6 +33,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         if distributed.is_initialized():
             return self._synchronised(features)
         if self.num_features < _CACHE_LINE_CHANNELS and features.is_contiguous(memory_format=torch.channels_last):
+            _check_several(features.numel() // self.num_features)
             self.num_batches_tracked += 1
             running = self.running_mean, self.running_var, self.momentum, self.eps
             return _Planar.apply(features, self.weight, self.bias, *running)
@@ -36,6 +43,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         x = features.float()
         count = torch.tensor(float(x.numel() // self.num_features))
         distributed.all_reduce(count)
+        _check_several(int(count))
         mean = _Total.apply(x.sum(dim=(0, 2, 3))) / count
         centred = x - mean.view(1, -1, 1, 1)
         variance = _Total.apply(centred.square().sum(dim=(0, 2, 3))) / count
@@ -45,6 +53,11 @@ class BatchNorm2d(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(features.dtype)
+
+
+def _check_several(values: int) -> None:
+    if values == 1:
+        raise ValueError("Expected more than 1 value per channel when training")  # in PyTorch's own words
 
 
 class _Total(torch.autograd.Function):

@@ -1,5 +1,7 @@
 """The paper's losses, equations 5 to 8: Loss = CE + α · Dice."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -8,8 +10,9 @@ from torch.nn import functional
 def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over all pixels, in nats: equation 5 for one channel, equation 6 for C channels.
 
-    logits: (B, 1, H, W) or (B, C, H, W) float; target: (B, H, W) integer, 0/1 or 0..C−1 (not checked: a check would
-    wait for the device in every step; the preprocessing has refused other labels). Raises ValueError for other shapes.
+    logits: (B, 1, H, W) or (B, C, H, W) float; target: (B, H, W) bool or any integer type, 0/1 or 0..C−1. A label outside
+    makes the value and its gradient NaN: an exception would have to wait for the device in every step. Raises ValueError for
+    other shapes and types.
     """
     return _cross_entropy(*_compared(logits, target))
 
@@ -23,28 +26,34 @@ def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return _dice_loss(*_compared(logits, target))
 
 
-def _compared(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, C, H, W) float32 log-probabilities of the C ≥ 2 classes, and the target as 0 and 1 in the same shape."""
+def _compared(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(B, C, H, W) float32 log-probabilities of the C ≥ 2 classes; the target as 0 and 1 in the same shape; and a factor for
+    the loss: 1, or NaN where the target holds a label outside 0..C−1."""
     _check(logits, target)
     # float32: sums over 65,536 pixels need more than bfloat16's 8 bits. Contiguous: a softmax over a few channels that
     # lie side by side in memory is slow on a CPU.
     logits = logits.float().contiguous()
     if logits.shape[1] == 1:  # σ(z) is the softmax of (0, z)
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    classes = torch.arange(logits.shape[1], dtype=target.dtype, device=target.device).view(1, -1, 1, 1)
-    return functional.log_softmax(logits, dim=1), (target.unsqueeze(1) == classes).float()
+    count = logits.shape[1]
+    if target.dtype != torch.uint8 or count > 256:  # PyTorch compares hardly any of the others, and narrow ones wrap around
+        target = target.long()
+    classes = torch.arange(count, dtype=target.dtype, device=target.device).view(1, -1, 1, 1)
+    outside = ((target < 0) | (target >= count)).any()
+    factor = torch.ones((), dtype=logits.dtype, device=logits.device).masked_fill(outside, math.nan)
+    return functional.log_softmax(logits, dim=1), (target.unsqueeze(1) == classes).float(), factor
 
 
-def _cross_entropy(log_probability: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def _cross_entropy(log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     # Products and sums alone are deterministic on every device; torch's own 2-D cross-entropy is not under CUDA.
-    return -(log_probability * truth).sum() / truth[:, 0].numel()
+    return -(log_probability * truth).sum() / truth[:, 0].numel() * factor
 
 
-def _dice_loss(log_probability: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def _dice_loss(log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     probability, truth = log_probability[:, 1:].exp(), truth[:, 1:]
     overlap = (probability * truth).sum(dim=(2, 3))
     sizes = probability.square().sum(dim=(2, 3)) + truth.sum(dim=(2, 3))  # g² = g for g in {0, 1}
-    return (1 - 2 * overlap / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean()
+    return (1 - 2 * overlap / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean() * factor
 
 
 class CEDiceLoss(nn.Module):
@@ -73,8 +82,8 @@ class CEDiceLoss(nn.Module):
 
 
 def _check(logits: torch.Tensor, target: torch.Tensor) -> None:
-    if logits.ndim != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
+    if logits.ndim != 4 or not logits.shape[1] or target.shape != logits.shape[:1] + logits.shape[2:]:
         shapes = f"{tuple(logits.shape)} and {tuple(target.shape)}"
         raise ValueError(f"logits must be (B, C, H, W) and target (B, H, W), not {shapes}")
-    if target.is_floating_point():
+    if target.is_floating_point() or target.is_complex():
         raise ValueError(f"target must hold integer labels, not {target.dtype}")

@@ -20,14 +20,15 @@ def region_counts(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """TP, FP and FN in pixels, each (B, classes) int64, class 0 the background, on the device of the maps.
 
-    prediction and target: (B, H, W) integer label maps with values 0..classes−1 (a value outside raises ValueError,
-    as do shapes that differ).
+    prediction and target: (B, H, W) label maps, bool or any integer type, with values 0..classes−1 (a value outside raises
+    ValueError, as do shapes that differ and other types).
     """
     prediction, target = torch.as_tensor(prediction), torch.as_tensor(target)
     if prediction.ndim != 3 or prediction.shape != target.shape:
         raise ValueError(f"both maps must be (B, H, W), not {tuple(prediction.shape)} and {tuple(target.shape)}")
-    if prediction.is_floating_point() or target.is_floating_point():
+    if any(labels.is_floating_point() or labels.is_complex() for labels in (prediction, target)):
         raise ValueError(f"both maps must hold integers, not {prediction.dtype} and {target.dtype}")
+    prediction, target = prediction.long(), target.long()  # PyTorch has no minimum of wider unsigned types
     for name, labels in (("prediction", prediction), ("target", target)):
         if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             raise ValueError(f"{name} holds labels outside 0..{classes - 1}")
@@ -48,13 +49,15 @@ def confusion_counts(prediction: torch.Tensor, target: torch.Tensor, classes: in
 def dice(tp, fp, fn, empty: float = math.nan):
     """Equation 1, 2|A∩B| / (|A|+|B|) = 2 TP / (2 TP + FP + FN), element by element; 0/0 is ``empty`` (NaN: left out).
 
-    Takes and returns NumPy arrays or torch tensors of one shape, counts in pixels in, float64 out.
+    Takes and returns NumPy arrays or torch tensors of one shape, counts in pixels of any type in, float64 out.
     """
+    tp, fp, fn = map(_float64, (tp, fp, fn))
     return _ratio(2 * tp, 2 * tp + fp + fn, empty)
 
 
 def iou(tp, fp, fn, empty: float = math.nan):
     """Equation 2, |A∩B| / |A∪B| = TP / (TP + FP + FN); arguments and 0/0 as in `dice`."""
+    tp, fp, fn = map(_float64, (tp, fp, fn))
     return _ratio(tp, tp + fp + fn, empty)
 
 
@@ -64,6 +67,7 @@ def pixel_error(tp, fp, fn, empty: float = math.nan):
     Each wrong pixel is one FN of its own class and one FP of another, so half the sum of both counts it once; for one
     foreground class this is (FP + FN) / N of that class. It is the same number in both headline conventions.
     """
+    tp, fp, fn = map(_float64, (tp, fp, fn))
     return _ratio((fp + fn).sum(-1) / 2, (tp + fn).sum(-1), empty)
 
 
@@ -84,7 +88,12 @@ def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
+def _float64(counts):
+    """Exact up to 2^53; sums in a narrow integer type would wrap around."""
+    return counts.double() if isinstance(counts, torch.Tensor) else np.asarray(counts, np.float64)
+
+
 def _ratio(numerator, denominator, empty: float):
     if isinstance(denominator, torch.Tensor):
-        return torch.where(denominator == 0, empty, numerator.double() / denominator.clamp(min=1))
+        return torch.where(denominator == 0, empty, numerator / denominator.clamp(min=1))
     return np.where(denominator == 0, empty, numerator / np.maximum(denominator, 1))
