@@ -3,7 +3,7 @@
 `python tests/kills.py 200` prints how many kills there were, how many hit a write, and how many trainings came to their end
 among them; status 1 as soon as one of these is not bit-equal, in weights and history, to the undisturbed one, unless it is
 shown that no checkpoint was wrong: each that a kill left either leads to the undisturbed end when the training goes on from it
-again, or its own rows tell that the digits had changed before it was written. (The README's limits tell of this.)
+again, or its own rows tell that the digits had changed before it was written. docs/determinism.md tells of this.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ import torch
 from safetensors import safe_open
 from tqdm import tqdm
 
-from cedice.training import loop
+from cedice.training import checkpoints, loop
 from cedice.training.forward import Tensors
 from cedice.training.settings import Settings
 
@@ -52,7 +52,7 @@ def train(folder: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
     data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
     tqdm.set_lock(threading.RLock())  # its default is shared with forks: one killed while holding it would stop all others
-    loop._SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
+    checkpoints.SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
     with contextlib.redirect_stdout(io.StringIO()):
         model, history = loop.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
     weights = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()

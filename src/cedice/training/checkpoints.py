@@ -9,6 +9,8 @@ number alone.
 
 import hashlib
 import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from cedice.training.provenance import CODE, PACKAGE
 from cedice.training.weights import tensors_sha256
 
 SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
+SAVING_SHARE = 0.05  # of the time may go into checkpoints: one of 64 channels is 370 MB
 
 
 def key(settings: dict[str, Any]) -> str:
@@ -34,6 +37,26 @@ def key(settings: dict[str, Any]) -> str:
 def path(name: str) -> Path:
     """The newest checkpoint file of a `key`."""
     return SCRATCH / f"{name}.safetensors"
+
+
+class Checkpointer:
+    """Writes the checkpoints of one training, so often that writing takes at most `SAVING_SHARE` of the time."""
+
+    def __init__(self, file: Path, model: nn.Module, optimizer: torch.optim.Optimizer):
+        self.file, self.model, self.optimizer = file, model, optimizer
+        self._saved = -math.inf  # when the last one was written
+        self._cost = 0.0  # seconds that it took
+
+    def due(self) -> bool:
+        """Whether the next one may be written."""
+        return time.perf_counter() - self._saved >= self._cost / SAVING_SHARE
+
+    def save(self, history: list[dict[str, float]]) -> None:
+        """`save` now; CediceError where the disk refuses."""
+        begun = time.perf_counter()
+        save(self.file, self.model, self.optimizer, history)
+        self._saved = time.perf_counter()
+        self._cost = self._saved - begun
 
 
 def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]) -> None:

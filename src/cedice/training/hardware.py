@@ -11,7 +11,7 @@ import torch
 from cedice.errors import CediceError
 from cedice.training import distributed
 
-INSIST = "CEDICE_WITHOUT_GPU"
+WITHOUT_GPU = "CEDICE_WITHOUT_GPU"
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
@@ -76,12 +76,11 @@ def precision(wanted: str) -> str:
 
 
 def require(study: str, hardware: str) -> None:
-    """CediceError for a study that needs a GPU on a machine without one, unless the environment insists."""
-    if hardware == "gpu" and device().type != "cuda" and not os.environ.get(INSIST):
+    """CediceError for a study that needs a GPU on a machine without one, unless the variable `WITHOUT_GPU` is set."""
+    if hardware == "gpu" and device().type != "cuda" and not os.environ.get(WITHOUT_GPU):
         raise CediceError(
-            f"study {study} needs a CUDA GPU and this machine has none; on 2 CPU cores every seed would take 30 hours with "
-            "bfloat16 units, or 6 days (300,000 training slices at 0.35 or 1.6 s each). Run `make small` instead, or insist "
-            f"with {INSIST}=1"
+            f"study {study} needs a CUDA GPU and this machine has none; run `make small` instead, or set {WITHOUT_GPU}=1 to "
+            "train on the CPU all the same (docs/reproduce.md says how long that takes)"
         )
 
 

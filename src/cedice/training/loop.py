@@ -23,7 +23,7 @@ from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 _COUNTED_AT_ONCE = 8  # batches: counting waits for the device, and takes 17 bytes a pixel
-_SAVING_SHARE = 0.05  # of the time may go into checkpoints: one of 64 channels is 370 MB
+_ORDERS_A_SEED = 1_000_003  # more than there are epochs: no order of one seed is drawn for another as well
 
 
 def train(
@@ -47,7 +47,7 @@ def train(
     first = not distributed.rank()
     if history and first:
         print(f"{name}: goes on after epoch {len(history)} of {settings.epochs} ({checkpoint})", flush=True)
-    saved, cost = -math.inf, 0.0  # when the last checkpoint was written, and how long that took
+    checkpointer = checkpoints.Checkpointer(checkpoint, model, optimizer)
     for epoch in range(len(history) + 1, settings.epochs + 1):
         start = time.perf_counter()
         losses = _train_epoch(replica, optimizer, train_data, settings, epoch, name)
@@ -55,11 +55,8 @@ def train(
         history.append(row | {"seconds": round(time.perf_counter() - start, 3)})
         if not first:
             continue
-        begun = time.perf_counter()
-        if epoch == settings.epochs or begun - saved >= cost / _SAVING_SHARE:
-            checkpoints.save(checkpoint, model, optimizer, history)
-            saved = time.perf_counter()
-            cost = saved - begun
+        if epoch == settings.epochs or checkpointer.due():
+            checkpointer.save(history)
         print(_line(name, history[-1], settings.epochs), flush=True)
     return model, history
 
@@ -78,39 +75,56 @@ def _train_epoch(
     replica.train()
     loss_function = CEDiceLoss(settings.alpha)
     count, device = len(data), data.rows.device
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch))
-    steps = []  # (CE, Dice loss) a step, this process's share of them, left on the device until the epoch ends
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(settings.seed * _ORDERS_A_SEED + epoch))
+    steps = []  # the loss's terms a step, this process's share of them, left on the device until the epoch ends
     silent = True if distributed.rank() else None  # None: a bar on a terminal only
     bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=silent)
     for whole in order.to(device).split(settings.batch_size):
-        image, mask = data.batch(distributed.part(whole))
-        with autocast(device, settings.precision):
-            logits = replica(image)
-        share = len(mask) / len(whole)
-        if share:
-            ce, dice = loss_function.terms(logits, mask)
-            # The processes' gradients are averaged, so each counts for as much of the batch as it holds.
-            loss = loss_function.weigh(ce, dice) * (share * distributed.world())
-            missing = torch.full_like(ce, math.nan)
-            steps.append(torch.stack([ce, missing if dice is None else dice]).detach() * share)
-        else:
-            loss = logits.sum() * 0  # more processes than slices are left: take part with nothing
-            steps.append(torch.zeros(2, device=device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        steps.append(
+            _step(replica, optimizer, loss_function, data.batch(distributed.part(whole)), settings.precision, len(whole))
+        )
         bar.update(len(whole))
     bar.close()
     terms = distributed.total(torch.stack(steps).double()).cpu()
-    for step, (ce, dice) in enumerate(terms.tolist(), start=1):
-        if not math.isfinite(ce) or (settings.alpha and not math.isfinite(dice)):
+    for step, values in enumerate(terms.tolist(), start=1):
+        if not all(map(math.isfinite, values)):
+            told = ", ".join(f"{term} {value}" for term, value in zip(("CE", "Dice loss"), values, strict=False))
             raise CediceError(
-                f"{name}: the loss is not finite (CE {ce}, Dice loss {dice}) in epoch {epoch}, step {step}; "
+                f"{name}: the loss is not finite ({told}) in epoch {epoch}, step {step}; "
                 "lower train.learning_rate, or use train.norm: batch or train.precision: float32"
             )
     weights = torch.tensor([len(part) for part in order.split(settings.batch_size)], dtype=torch.float64) / count
-    ce, dice = (weights @ terms).tolist()
-    return {"train_loss": ce + settings.alpha * dice if settings.alpha else ce, "train_ce": ce, "train_dice_loss": dice}
+    ce, *dice = (weights @ terms).tolist()
+    loss = ce + settings.alpha * dice[0] if dice else ce
+    return {"train_loss": loss, "train_ce": ce, "train_dice_loss": dice[0] if dice else math.nan}
+
+
+def _step(
+    replica: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss_function: CEDiceLoss,
+    batch: tuple[torch.Tensor, torch.Tensor],
+    precision: str,
+    size: int,
+) -> torch.Tensor:
+    """One step of the optimiser with this process's ``batch`` out of ``size`` slices; its share of the loss's terms, (CE,) or
+    (CE, Dice loss), on the device."""
+    image, mask = batch
+    with autocast(image.device, precision):
+        logits = replica(image)
+    if len(mask):
+        terms = loss_function.terms(logits, mask)
+        share = len(mask) / size
+        # The processes' gradients are averaged, so each counts for as much of the batch as it holds.
+        loss = loss_function.weigh(*terms) * (share * distributed.world())
+        counted = torch.stack([term for term in terms if term is not None]).detach() * share
+    else:  # more processes than slices are left, and all of them must take part in averaging the gradients
+        loss = logits.sum() * 0
+        counted = torch.zeros(2 if loss_function.alpha else 1, device=image.device)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return counted
 
 
 def _validate(model: UNet, data: Tensors, settings: Settings) -> dict[str, float]:
