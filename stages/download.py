@@ -17,7 +17,7 @@ def download(job: Job) -> None:
         obtained = archives.obtain(source, destination)
     write_json(paths.source(job.study, job.dataset), obtained)
     origin = obtained["origin"] if isinstance(obtained["origin"], str) else " and ".join(obtained["origin"])
-    print(f"{source.name}: {obtained['volumes']} volumes, {obtained['bytes'] / 1e6:.1f} MB from {origin}")
+    print(f"{job.title(source.name)}: {obtained['volumes']} volumes, {obtained['bytes'] / 1e6:.1f} MB from {origin}")
 
 
 if __name__ == "__main__":

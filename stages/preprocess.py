@@ -15,7 +15,7 @@ def write(job: Job) -> None:
     preprocess.save(slices, *paths.slices(job.study, job.dataset))
     write_json(paths.slices_record(job.study, job.dataset), record)
     shares = ", ".join(f"{name} {found['fraction']:.2%}" for name, found in record["classes"].items())
-    print(f"{source.name}: {record['slices']} slices ({record['train']} train, {record['val']} val); {shares}")
+    print(f"{job.title(source.name)}: {record['slices']} slices ({record['train']} train, {record['val']} val); {shares}")
 
 
 if __name__ == "__main__":

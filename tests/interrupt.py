@@ -31,6 +31,7 @@ def prepare(folder: Path) -> Path:
     copy_project(folder)
     for tool in ("git", "dvc"):
         subprocess.run([tool, "init", "-q"], cwd=folder, env=_ENVIRONMENT, check=True)
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")  # DVC's own default is to report every command to its makers
     return folder
 
@@ -43,7 +44,8 @@ def start(folder: Path) -> subprocess.Popen:
 
 
 def kill(process: subprocess.Popen, folder: Path) -> str:
-    """SIGKILL to all of the group; what it had said. DVC writes its own lock in place: half of one goes, as the README says."""
+    """SIGKILL to all of the group; what it had said. DVC writes its own lock in place: a half one is removed, as
+    docs/reproduce.md says."""
     os.killpg(process.pid, signal.SIGKILL)
     said = process.communicate()[0]
     lock = folder / ".dvc/tmp/rwlock"

@@ -23,7 +23,7 @@ def said(root: Path, study: str) -> list[str]:
 
 
 KINDS = [
-    ("reports/small/metrics.json", '"dice": 0.9', '"dice": 0.8', "table@small"),
+    ("reports/small/metrics.json", '"ce": 0.8', '"ce": 0.7', "table@small"),
     ("reports/small/table1.md", "ours", "theirs", "table@small"),
     ("reports/small/counts/acdc/ce-seed0.csv", ",0,", ",1,", "evaluate@small-acdc-ce-0"),
     ("reports/small/history/acdc/ce-seed0.csv", "\n1,", "\n2,", "train@small-acdc-ce-0"),

@@ -89,15 +89,12 @@ def _number(value: float) -> float | None:
 
 
 def headline(found: dict[str, dict]) -> dict[str, dict]:
-    """The content of `metrics.json`, the few numbers of a `summary` that DVC compares: for each data set and loss dice, iou
-    and pixel_error (with background) and foreground (Dice), after the last epoch; and ``gain``, the foreground Dice of CE + DL minus
-    that of CE."""
+    """The content of `metrics.json`, the few numbers of a `summary` that DVC shows in one row: for each data set the foreground
+    Dice of each loss after the last epoch, and ``gain``, that of CE + DL minus that of CE. Short keys: DVC heads columns with
+    them (`acdc.ce_dl`)."""
     return {
         dataset: {
-            **{
-                loss: {metric: values[loss][metric] for metric in METRICS} | {"foreground": values[loss]["foreground"]["dice"]}
-                for loss in LOSSES
-            },
+            **{loss: values[loss]["foreground"]["dice"] for loss in LOSSES},
             "gain": values["ce_dl_minus_ce"]["foreground"]["dice"]["mean"],
         }
         for dataset, values in found.items()

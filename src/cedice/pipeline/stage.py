@@ -54,6 +54,10 @@ class Job:
         """Whether the study's data is generated."""
         return self.settings.source.kind == "phantom"
 
+    def title(self, name: str) -> str:
+        """A data set's ``name`` in a line of the log."""
+        return f"{name} phantom (synthetic)" if self.synthetic else name
+
     @property
     def note(self) -> str:
         """What a figure's title says of its origin."""
@@ -63,6 +67,17 @@ class Job:
     def alphas(self) -> dict[str, str]:
         """{loss: its α as text}."""
         return {loss: f"{getattr(self.params.loss, loss).alpha:g}" for loss in parameters.LOSSES}
+
+    @property
+    def left_out(self) -> list[str]:
+        """A line for each study on real data that `run` leaves out: what it needs, and the command."""
+        lines = []
+        for name in parameters.STUDIES:
+            study = self.params.study(name)
+            if study.source.kind == "archive" and study.epochs and name not in self.params.run.studies:
+                needs = "the archives and a CUDA GPU" if study.hardware == "gpu" else "the archives"
+                lines.append(f"left out: the trainings of {name}, which need {needs}; `make {name}` runs them")
+        return lines
 
     def classes(self, dataset: str) -> tuple[str, ...]:
         """Names of a data set's labels 0, 1, … from the record of its slices; CediceError where there is none."""

@@ -17,9 +17,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
+import yaml
 
 from cedice import params, paths
 from cedice.errors import CediceError
@@ -29,8 +31,6 @@ from cedice.params import LOSSES, STUDIES, Study
 from cedice.paths import Training
 from cedice.pipeline.workspace import copied
 
-STAGES = ("table", "breakdown", "conventions", "verdict", "plot", "page")  # of every study, by their names in dvc.yaml
-_OF_SMALL = ("claims", "experiments")  # `small` speaks for the project
 RELEASED = Path("models/released")
 _TURNED = 1e-3
 _MADE_FROM = ("data", "history", "runs", "counts", "surfaces", "targets", "errors", "experiments")  # folders, not made again
@@ -47,7 +47,7 @@ def verify(root: Path, say: Callable[[str], None]) -> list[str]:
     broken = []
     for study in studies:
         broken += _stale(root, study, say)
-        if not (root / paths.reports(study) / "counts").is_dir():
+        if not any((root / paths.reports(study) / "counts").rglob("*.csv")):
             continue  # of the demo Git holds its headline numbers alone
         settings = project.study(study)
         with tempfile.TemporaryDirectory() as scratch:
@@ -64,7 +64,7 @@ def verify(root: Path, say: Callable[[str], None]) -> list[str]:
 def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
     with copied(root, study) as copy:
         status, output = _process(
-            root, copy, "-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(study)
+            root, copy, "-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(root, study)
         )
     # A stage that would run but lacks its data here "fails" in the dry run too.
     told = [line for line in output.splitlines() if line.startswith(("Running stage", "ERROR: failed to reproduce"))]
@@ -76,28 +76,50 @@ def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
     return [f"{stage}: code, parameters or results are not those of dvc.lock" for stage in dict.fromkeys(stale)]
 
 
-def _targets(study: str) -> list[str]:
-    return [f"page@{study}", *(_OF_SMALL if study == "small" else ())]
+def _targets(root: Path, study: str) -> list[str]:
+    return [f"page@{study}", *_alone(root, study)]
+
+
+def _stages(root: Path) -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def _alone(root: Path, study: str) -> dict[str, dict[str, Any]]:
+    """The stages that exist once, and for this study."""
+    return {
+        name: stage
+        for name, stage in _stages(root).items()
+        if "matrix" not in stage and stage["cmd"].endswith(f" --study {study}")
+    }
+
+
+def _of_reports(root: Path) -> list[str]:
+    """Names of the stages that every study of `reports` goes through, in their order."""
+    return [name for name, stage in _stages(root).items() if stage.get("matrix") == {"study": "${reports}"}]
+
+
+def _trainings(study: str, settings: Study) -> list[Training]:
+    return [Training(*name) for name in itertools.product([study], settings.epochs, LOSSES, settings.seeds)]
 
 
 def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator[str]:
     made = [path for path in (copy / paths.reports(study)).rglob("*") if path.is_file()]
     made = [path for path in made if path.relative_to(copy / paths.reports(study)).parts[0] not in _MADE_FROM]
-    images = all((root / path).is_file() for dataset in settings.epochs for path in paths.slices(study, dataset))
-    images = images and (root / "data" / study / "predictions").is_dir()
+    needed = [path for dataset in settings.epochs for path in paths.slices(study, dataset)]
+    needed += [paths.predictions(training) for training in _trainings(study, settings)]
+    images = all((root / path).is_file() for path in needed)
     if images:
         (copy / "data").mkdir(exist_ok=True)
         (copy / "data" / study).symlink_to(root / "data" / study)
     else:
         made = [path for path in made if path.parent.name != "samples"]
-    names = [*(["samples"] if images else []), *STAGES]
-    if (copy / paths.experiments(study)).is_dir():
-        names.append("experiments")
-    claims = copy / "reports/claims.yaml"
-    if claims.is_file() and f"study: {study}\n" in claims.read_text(encoding="utf-8"):
-        names.append("claims")
-        made.append(claims)
-    for path in made:
+    names = [*(["samples"] if images else []), *_of_reports(root)]
+    for name, stage in _alone(root, study).items():
+        outs = [copy / next(iter(out)) for out in stage["outs"]]
+        if all(out.is_file() for out in outs):
+            names.append(name)
+            made += outs
+    for path in dict.fromkeys(made):
         path.unlink()
     for name in names:
         _run(root, copy, str(root / "stages" / f"{name}.py"), "--study", study)
@@ -111,7 +133,7 @@ def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator
 
 def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: Callable[[str], None]) -> Iterator[str]:
     exact = 0
-    for training in map(Training._make, itertools.product([study], settings.epochs, LOSSES, settings.seeds)):
+    for training in _trainings(study, settings):
         needed = [paths.weights(training), *paths.slices(training.study, training.dataset)]
         if not all((root / path).is_file() for path in needed):
             continue
