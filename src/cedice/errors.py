@@ -1,6 +1,7 @@
 """The one error that a user's input can cause, and the one line that the user sees of it."""
 
 import difflib
+import errno
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,31 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
+def within_memory(where: object) -> Iterator[None]:
+    """CediceError, naming ``where``, for what does not fit into memory."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise _too_large(where) from error
+    except MemoryError as error:
+        raise _too_large(where) from error
+
+
+def _too_large(where: object) -> CediceError:
+    return CediceError(f"{where}: does not fit into the memory that is free; close other programs, or split it")
+
+
+@contextmanager
 def reported(interrupted: str) -> Iterator[None]:
     """End the process with status 1 and one line on standard error for what the user can mend; Ctrl-C says ``interrupted``."""
     try:
         yield
     except CediceError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
+    except MemoryError:
+        sys.exit("error: too little memory is free; close other programs, or take smaller files")
     except OSError as error:
         sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
     except KeyboardInterrupt:

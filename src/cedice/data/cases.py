@@ -10,6 +10,8 @@ from cedice.errors import CediceError
 
 Groups = tuple[tuple[int, ...], ...]  # of the values in a mask that are label 0, label 1, …
 _NONE = 255
+_NEAR = 1e-3  # of a whole number
+_LABELS = 16  # more values in a mask than that are grey levels, where most are no classes
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,45 @@ def pair(images: dict[str, Path], masks: dict[str, Path], source: str) -> list[t
 
 
 def to_labels(mask: np.ndarray, path: Path, groups: Groups) -> np.ndarray:
-    """uint8 labels 0, 1, … for the values of the first group, the second, …; CediceError names the first other value."""
+    """uint8 labels 0, 1, … for the values of the first group, the second, …; values within a thousandth of a whole number, as a
+    slope in the header leaves them, are that number. CediceError for any other value, with what it is likely to come of."""
     labels = np.full(mask.shape, _NONE, np.uint8)
-    for label, values in enumerate(groups):
-        for value in values:
-            labels[mask == value] = label
+    planes = (np.moveaxis(np.atleast_3d(stack), 2, 0) for stack in (mask, labels))  # one by one, for memory's sake
+    for plane, into in zip(*planes, strict=True):
+        whole = _whole(plane)
+        for label, values in enumerate(groups):
+            for value in values:
+                into[whole == value] = label
     wrong = mask[labels == _NONE]
     if wrong.size:
         known = ", ".join(str(value) for values in groups for value in values)
         raise CediceError(
-            f"{path}: {wrong.size} voxels hold labels outside the classes ({known}), the first is {wrong.flat[0]}"
+            f"{path}: {wrong.size} {'voxels' if mask.ndim > 2 else 'pixels'} hold labels outside the classes ({known}), "
+            f"the first is {wrong.flat[0]:.6g}; {_remedy(mask, path)}"
         )
     return labels
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "f":
+        return values
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) <= _NEAR, whole, values)
+
+
+def _remedy(mask: np.ndarray, path: Path) -> str:
+    """What masks with other values are mostly, and what to do with them."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        return "a JPEG changes the values that are saved in it; make it anew as PNG"
+    values = np.unique(_whole(mask))
+    if (values % 1 != 0).any():
+        return (
+            "there are fractions: it was interpolated; resample it with the nearest neighbour, or give labels, no probabilities"
+        )
+    if len(values) > _LABELS:
+        return f"there are {len(values)} values: it was smoothed at its borders; export or resize it with the nearest neighbour"
+    listed = ", ".join(f"{value:g}" for value in values)
+    return f"it holds {listed}: name each of these under the classes, or correct the mask"
 
 
 def by_rank(patients: Iterable[str]) -> dict[str, int]:

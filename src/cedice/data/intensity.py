@@ -5,27 +5,84 @@ from typing import Literal
 
 import numpy as np
 
-from cedice.errors import CediceError
+from cedice.errors import CediceError, within_memory
+
+_AIR = -200  # Hounsfield units; fat lies above, air at −1000
+_DENSE = 700  # Hounsfield units, which only bone and metal exceed: never a twentieth of a scan
+_FLAT = 50  # the range of numbers that were standardised, or scaled to less
+_BRIGHT = 100  # of 0–255: a windowed CT shows bone
+_OVERSHOOT = 25  # what interpolation adds to 0–255, at either end
 
 
 @dataclass(frozen=True)
 class Intensity:
     """How a volume is scaled. "percentiles": those of its voxels become 0 and 255, as is usual for MR, whose numbers have no
-    unit. "window": ``low`` and ``high`` become 0 and 255. Where ``low`` is negative these are Hounsfield units, and a volume
-    that lies in 0–255 is taken as windowed before (a CT holds air, at −1000), and left as it is."""
+    unit. "window": ``low`` and ``high`` become 0 and 255.
+
+    Where ``low`` is negative these are Hounsfield units. A volume that lies in 0–255 is then taken as windowed before, for a CT
+    holds air at −1000, and left as it is. Other numbers without air are refused, unless they may be a part of a CT."""
 
     kind: Literal["percentiles", "window"]
     low: float
     high: float
 
     def scale(self, voxels: np.ndarray, where: object) -> np.ndarray:
-        """float32 in 0–255 of the same shape; CediceError, naming ``where``, for a volume without contrast."""
-        low, high = self.low, self.high
-        if self.kind == "percentiles":
-            low, high = np.percentile(voxels, (low, high))
-            if low == high:
-                between = f"between the {self.low:g} and {self.high:g} percentile"
-                raise CediceError(f"{where}: every voxel {between} is {low:g}; there is no image in it")
-        elif self.low < 0 and voxels.min() >= 0 and voxels.max() <= 255:
-            return voxels.astype(np.float32)
-        return np.clip((voxels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+        """float32 in 0–255 of the same shape.
+
+        CediceError, naming ``where``, for a volume without contrast, for one whose numbers are not those of the window, and
+        for too little memory.
+        """
+        with within_memory(where):
+            low, high = self.low, self.high
+            if self.kind == "percentiles":
+                low, high = np.percentile(voxels, (low, high))
+                if low == high:
+                    between = f"between the {self.low:g} and {self.high:g} percentile"
+                    raise CediceError(f"{where}: every voxel {between} is {low:g}; there is no image in it")
+            elif told := self._refused(voxels):
+                raise CediceError(f"{where}: {told}")
+            elif self._windowed_before(voxels):
+                return voxels.astype(np.float32)
+            scaled = np.empty_like(voxels, np.float32)
+            axis = int(np.argmax(np.abs(voxels.strides)))  # plane by plane as they lie, for memory's sake
+            for plane, into in zip(np.moveaxis(voxels, axis, 0), np.moveaxis(scaled, axis, 0), strict=True):
+                into[...] = np.clip((plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+            return scaled
+
+    def doubt(self, voxels: np.ndarray) -> str:
+        """ "" or a line on a volume that `scale` takes, though it may be something else than it is taken for."""
+        lowest = float(voxels.min())
+        if self.kind == "window" and self.low < 0 and not self._windowed_before(voxels) and lowest > _AIR:
+            return f"no air in it, its lowest number is {lowest:.4g}: taken as Hounsfield units of a part of the body; is it?"
+        return ""
+
+    def _windowed_before(self, voxels: np.ndarray) -> bool:
+        return self.low < 0 and bool(voxels.min() >= 0 and voxels.max() <= 255)
+
+    def _refused(self, voxels: np.ndarray) -> str:
+        """Why these cannot be the window's numbers, and what to do; "" if they can."""
+        lowest, highest = float(voxels.min()), float(voxels.max())
+        between = f"its numbers lie between {lowest:.4g} and {highest:.4g}"
+        window = f"the window {self.low:g} to {self.high:g}"
+        if voxels.dtype == np.uint8 or lowest == highest == 0:  # windowed before, if dark; a slice that shows nothing
+            told = ""
+        elif lowest >= -1 and highest <= 1 and self.high > 2:
+            told = f"{between}, so they were scaled, and {window} does not fit; multiply 0 to 1 by 255, or give it unscaled"
+        elif self.low >= 0 or lowest <= _AIR:
+            told = ""
+        elif highest - lowest < _FLAT:
+            told = f"{between}, so they were standardised, and are no Hounsfield units; give it unscaled"
+        elif lowest >= 0 and highest <= 255:
+            told = f"{between}: too dark for 0 to 255, no air for Hounsfield units; give one of these" * (highest < _BRIGHT)
+        elif lowest >= -_OVERSHOOT and highest <= 255 + _OVERSHOOT:
+            told = (
+                f"{between}: neither 0 to 255 nor, without air, Hounsfield units; clip it to 0 to 255 if it was windowed before"
+            )
+        elif lowest >= 0 or np.percentile(voxels, 95) > _DENSE:
+            told = (
+                f"{between}, without the air that Hounsfield units have at -1000; if they are stored with an offset, subtract "
+                "it (mostly 1024 or 1000)"
+            )
+        else:
+            told = ""
+        return told

@@ -3,9 +3,12 @@
 import gzip
 import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import IO
 
 import nibabel
 import numpy as np
@@ -21,12 +24,13 @@ from nibabel.orientations import (
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from cedice.data import place
-from cedice.errors import CediceError
+from cedice.data import contents, place
+from cedice.errors import CediceError, within_memory
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it would say of a header, the one line says
 VOXELS_LIMIT = 2**29  # 512 × 512 × 2048
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
+_NIFTI2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))  # how such a header starts
 _TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
 
 
@@ -38,26 +42,71 @@ class NiftiVolume(place.Place):
 
 
 def read(path: Path) -> NiftiVolume:
-    """A 3-D volume; a 2-D slice is one of a single plane, and further axes of length 1 are left out.
+    """A 3-D volume (NIfTI-1 or NIfTI-2, gzipped or not, whatever its name); a 2-D slice is one of a single plane, and further
+    axes of length 1 are left out. Voxels of 8 or 16 bits with a slope or intercept are float32.
 
     Raises CediceError for a damaged or unreadable file, one of more axes, an empty axis, more than `VOXELS_LIMIT` voxels
-    (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), and an affine that maps to no
-    space.
+    (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), an affine that maps to no
+    space, and too little memory.
     """
-    try:
-        image = nibabel.Nifti1Image.from_filename(path)
+    with _opened(path) as (image, zipped):
         _check_header(image, path)
-        if path.suffix == ".gz":  # nibabel stops at the last voxel, before the checksum
-            image = nibabel.Nifti1Image.from_bytes(_unzipped(image, path))
-        voxels = np.asanyarray(image.dataobj).reshape(_three(image.shape))
-    except _DAMAGE as error:
-        raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to everything that follows
-        bad = ~np.isfinite(voxels.astype(np.float32))
-    if bad.any():
-        slice_number = int(np.argwhere(bad.any(axis=(0, 1)))[0, 0])
-        raise CediceError(f"{path}: {bad.sum()} voxels are NaN or infinite, the first in slice {slice_number}; repair the file")
+        stored = image.dataobj
+        if zipped is not None:  # nibabel stops at the last voxel, before the checksum
+            stored = type(image).from_bytes(_unzipped(image, zipped, path)).dataobj
+        voxels = _voxels(stored).reshape(_three(image.shape))
+        _check_finite(voxels, path)
     return NiftiVolume(**vars(place.of(image.header)), voxels=voxels)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[nibabel.Nifti1Image, gzip.GzipFile | None]]:
+    """The image of a file, and the file unzipped if it is zipped; CediceError for whatever is wrong while the block lasts."""
+    first = None
+    try:
+        with ExitStack() as files, within_memory(path):
+            file: IO[bytes] | gzip.GzipFile = files.enter_context(path.open("rb"))
+            first = file.read(contents.FIRST)
+            file.seek(0)
+            zipped = None
+            if first[:2] == b"\x1f\x8b":
+                file = zipped = files.enter_context(gzip.open(file))
+                first = None  # from here on: of what is in it
+                first = file.read(contents.FIRST)
+                file.seek(0)
+            kind = nibabel.Nifti2Image if first[:4] in _NIFTI2 else nibabel.Nifti1Image
+            yield kind.from_stream(file), zipped
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the file's
+            raise CediceError(f"{path}: cannot be read ({error.strerror})") from error
+        told = "" if first is None else contents.advice(first, "volume")
+        if told:
+            raise CediceError(f"{path}: not a readable NIfTI file: {told}") from error
+        if isinstance(error, EOFError) or "Expected" in str(error) or "mmap" in str(error):
+            raise CediceError(f"{path}: not a readable NIfTI file: it ends too soon; copy or download it again") from error
+        raise CediceError(f"{path}: not a readable NIfTI file ({' '.join(str(error).split())}); get it again") from error
+
+
+def _voxels(stored: nibabel.arrayproxy.ArrayProxy) -> np.ndarray:
+    """Scaled as the header says: numbers of 8 or 16 bits to float32, which holds them all, at half of nibabel's memory."""
+    if stored.dtype.itemsize > 2 or (stored.slope, stored.inter) == (1, 0):
+        return np.asanyarray(stored)
+    with np.errstate(over="ignore"):
+        voxels = stored.get_unscaled().astype(np.float32)
+        voxels *= stored.slope
+        voxels += stored.inter
+    return voxels
+
+
+def _check_finite(voxels: np.ndarray, path: Path) -> None:
+    """Slice by slice, for memory's sake; what float32 cannot hold is infinite to everything that follows."""
+    if voxels.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        bad = [int(np.count_nonzero(~np.isfinite(plane.astype(np.float32)))) for plane in np.moveaxis(voxels, 2, 0)]
+    if total := sum(bad):
+        first = next(number for number, count in enumerate(bad) if count)
+        raise CediceError(f"{path}: {total} voxels are NaN or infinite, the first in slice {first}; repair the file")
 
 
 def _three(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,12 +127,12 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         raise CediceError(f"{path}: its affine maps the voxels to no space; repair the header")
 
 
-def _unzipped(image: nibabel.Nifti1Image, path: Path) -> bytes:
+def _unzipped(image: nibabel.Nifti1Image, file: gzip.GzipFile, path: Path) -> bytes:
     size = int(image.dataobj.offset) + prod(image.shape) * image.get_data_dtype().itemsize
-    with gzip.open(path) as file:
-        content = file.read(size)
-        if len(file.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # and so to the checksum
-            raise CediceError(f"{path}: goes on after the {size} bytes that its header declares; get it again")
+    file.seek(0)
+    content = file.read(size)
+    if len(file.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # and so to the checksum
+        raise CediceError(f"{path}: goes on after the {size} bytes that its header declares; get it again")
     return content
 
 
@@ -108,7 +157,13 @@ def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
         raise CediceError(f"{path}: its axes cannot be matched with its image's ({error}); repair the header") from error
     affine = mask.affine @ inv_ornt_aff(turned, mask.voxels.shape)
     if voxels.shape == shape and (apart := _apart(affine, image.affine, shape)) > 0.5:
-        raise CediceError(f"{path}: lies up to {apart:.3g} voxels off its image, by their headers; they do not belong together")
+        lost = not mask.axes or not image.axes or np.array_equal(mask.affine[:3, :3], np.eye(3))
+        advice = (
+            "one of them has lost its place; copy the image's affine into the mask if they match voxel for voxel"
+            if lost
+            else "they do not belong together, or one was moved; resample the mask onto the image"
+        )
+        raise CediceError(f"{path}: lies up to {apart:.3g} voxels off its image, by their headers: {advice}")
     return voxels
 
 
@@ -127,12 +182,16 @@ def write(path: Path, voxels: np.ndarray, spacing: tuple[float, float, float]) -
 
 def write_onto(path: Path, voxels: np.ndarray, like: Path) -> None:
     """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume, with its affine, orientation, units
-    and the rest of its header; the same input gives the same bytes."""
-    header = nibabel.Nifti1Image.from_filename(like).header
+    and the rest of its header, but no extensions and no name of a patient; the same input gives the same bytes."""
+    with _opened(like) as (scan, _):
+        kind, header = type(scan), scan.header
     if len(header.get_data_shape()) == 2 and voxels.ndim == 3:
         voxels = voxels[:, :, 0]
-    image = nibabel.Nifti1Image(voxels, None, header)  # None: what the header says of the place stays as it is
+    image = kind(voxels, None, header)  # None: what the header says of the place stays as it is
     image.set_data_dtype(voxels.dtype)
     image.header.set_slope_inter(1, 0)
+    image.header.extensions.clear()  # whatever a scanner or program put there, a patient's name perhaps
+    if "db_name" in image.header:  # not in NIfTI-2
+        image.header["db_name"] = b""
     image.header["cal_min"] = image.header["cal_max"] = 0  # the window in which the scan was to be shown
     image.to_filename(path)

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cedice.data import contents
 from cedice.described import Channel
-from cedice.errors import CediceError
+from cedice.errors import CediceError, within_memory
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif")
 PIXELS_LIMIT = 2**26  # 8192 × 8192
 _GREY, _COLOUR = ("L", "I;16", "I;16B"), ("RGB", "P")
 _FORMATS = ("JPEG", "PNG", "TIFF", "GIF")
-_BITS_PER_SAMPLE = 258  # a tag of TIFF
+_BITS_PER_SAMPLE, _ORIENTATION = 258, 274  # tags of TIFF and EXIF
 # Of Pillow; TypeError for a TIFF that does not say how large it is.
 _DAMAGE = (OSError, SyntaxError, TypeError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
@@ -68,23 +69,41 @@ def read_mask(path: Path) -> np.ndarray:
         return pixels // (255 // (2**bits - 1)) if (bits := _bits(image, path)) in (2, 4) else pixels
 
 
+def turn(path: Path) -> int:
+    """How its EXIF data say that an image is to be turned: 2 to 8, or 1 for as it is."""
+    with _opened(path) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(2, 9) else 1
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            image.verify()  # a PNG's checksums, which decoding leaves out
-        with Image.open(path, formats=_FORMATS) as image:
-            if image.width * image.height > PIXELS_LIMIT:
-                raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
-            if (pages := getattr(image, "n_frames", 1)) > 1:
-                raise CediceError(
-                    f"{path}: {pages} pages, but one slice an image is needed; save each as a file, or all as NIfTI"
-                )
-            if len(image.getbands()) > 1 and _bits(image, path) > 8:  # Pillow would keep half of them, and not say so
-                raise CediceError(f"{path}: 16 bits a colour, which are not read; save it as 16-bit grey or 8-bit colour")
-            yield image
+        with within_memory(path):
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+                image.verify()  # a PNG's checksums, which decoding leaves out
+            # By file: what Pillow opens by path it maps into memory, and scrambles a plain TIFF that is turned by a quarter.
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+                _check(image, path)
+                yield image
     except _DAMAGE as error:
-        raise CediceError(f"{path}: not a readable image ({error}); get it again") from error
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the file's
+            raise CediceError(f"{path}: cannot be read ({error.strerror})") from error
+        with path.open("rb") as file:
+            told = contents.advice(file.read(contents.FIRST), "image")
+        if not told:
+            unknown = isinstance(error, UnidentifiedImageError)
+            told = f"{'it is none that is known, or damaged' if unknown else error}; get it again"
+        raise CediceError(f"{path}: not a readable image: {told}") from error
+
+
+def _check(image: Image.Image, path: Path) -> None:
+    if image.width * image.height > PIXELS_LIMIT:
+        raise CediceError(f"{path}: {image.width}×{image.height} pixels, more than the {PIXELS_LIMIT} that are read")
+    if (pages := getattr(image, "n_frames", 1)) > 1:
+        raise CediceError(f"{path}: {pages} pages, but one slice an image is needed; save each as a file, or all as NIfTI")
+    if len(image.getbands()) > 1 and _bits(image, path) > 8:  # Pillow would keep half of them, and not say so
+        raise CediceError(f"{path}: 16 bits a colour, which are not read; save it as 16-bit grey or 8-bit colour")
 
 
 def _bits(image: Image.Image, path: Path) -> int:
@@ -97,13 +116,13 @@ def _bits(image: Image.Image, path: Path) -> int:
 
 def _opaque(image: Image.Image, path: Path) -> Image.Image:
     """Without its alpha channel; CediceError where that hides something."""
-    if "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode not in ("LA", "RGBA", "PA"):
-        return image
-    if np.asarray(image.getchannel("A")).min() < 255:
-        raise CediceError(f"{path}: partly transparent, so that its grey values are not settled; save it without transparency")
-    return image.convert({"LA": "L", "PA": "P"}.get(image.mode, "RGB"))
+    has_alpha = image.mode in ("LA", "RGBA", "PA")
+    if has_alpha or "transparency" in image.info:
+        deep = image.mode.startswith("I")  # of which Pillow gives no alpha
+        alpha = None if deep else np.asarray((image if has_alpha else image.convert("RGBA")).getchannel("A"))
+        if alpha is None or alpha.min() < 255:
+            raise CediceError(f"{path}: transparent in parts, where it is not settled what they show; save it without")
+    return image.convert({"LA": "L", "PA": "P"}.get(image.mode, "RGB")) if has_alpha else image
 
 
 def _numbers(image: Image.Image) -> np.ndarray:

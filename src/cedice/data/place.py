@@ -31,12 +31,12 @@ def of(header: nibabel.Nifti1Header) -> Place:
     zooms, unit = tuple(float(size) for size in header.get_zooms()[:3]), header.get_xyzt_units()[0]
     warning = ""
     if not _agree(forms[0], zooms):
-        said = f"its sform says voxels of {_size(forms[0])}, its pixdim {' × '.join(f'{size:.4g}' for size in zooms)}"
+        said, other = f"its sform says voxels of {_size(forms[0])}", " × ".join(f"{size:.4g}" for size in zooms)
         if qform is None or not _agree(qform, zooms):
-            warning = f"{said}: the voxel size counts as unknown; repair the header"
+            warning = f"{said}, its pixdim {other}: the voxel size counts as unknown; repair the header"
             return Place(forms[0], forms, _axes(header, forms[0]), None, "unknown", warning)
         forms = tuple(reversed(forms))
-        warning = f"{said} and qform: these are taken"
+        warning = f"{said}, its qform and pixdim {other}: the latter are taken"
     elif len(forms) == 2 and _codes(forms[0]) != _codes(forms[1]):
         warning = f"its sform says {_codes(forms[0])}, its qform {_codes(forms[1])}: the sform is taken; check left and right"
     affine = forms[0]

@@ -23,13 +23,18 @@ def volume(case: Case, intensity: Intensity, groups: Groups, by_header: bool = T
     ``by_header``: turn the mask as both headers say, and refuse one that lies elsewhere; else voxel stands for voxel.
     CediceError for whatever is wrong with a file.
     """
+    if not is_volume(case.mask):
+        raise CediceError(
+            f"{case.mask}: a picture, but its image {case.image.name} is a volume; save the mask as NIfTI on the image's grid"
+        )
     scan, mask = nifti.read(case.image), nifti.read(case.mask)
     voxels = nifti.onto(mask, scan, case.mask) if by_header else mask.voxels
     labels = to_labels(voxels, case.mask, groups)
     _check_shapes(scan.voxels, labels, case)
     image = intensity.scale(scan.voxels, case.image)
     spacing = None if scan.spacing is None else (scan.spacing[2], scan.spacing[1], scan.spacing[0])
-    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), spacing, scan.unit, scan.axes, scan.warning)
+    warning = "; ".join(filter(None, (scan.warning, intensity.doubt(scan.voxels))))
+    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), spacing, scan.unit, scan.axes, warning)
 
 
 def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel | None = None) -> Volume:
@@ -37,7 +42,15 @@ def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel |
 
     CediceError for whatever is wrong with a file.
     """
+    if is_volume(case.mask):
+        raise CediceError(f"{case.mask}: a volume, but its image {case.image.name} is a picture; save the mask as PNG")
     image, mask = pictures.read(case.image, channel), pictures.read_mask(case.mask)
+    turns = pictures.turn(case.image), pictures.turn(case.mask)
+    if turns[0] != turns[1]:
+        raise CediceError(
+            f"{case.image}: its EXIF data turn it (orientation {turns[0]}), but not so its mask {case.mask.name} ({turns[1]}); "
+            "save both turned, without that tag, or remove it if the mask was drawn on the pixels as they are stored"
+        )
     _check_shapes(image, mask, case)
     return Volume(intensity.scale(image, case.image)[None], to_labels(mask, case.mask, groups)[None], None, "")
 
