@@ -83,6 +83,7 @@ TOLD = {
     "a pointer of git-annex": (b"/annex/objects/SHA256E-s1--2.nii.gz", "git annex get"),
     "a web page": (PAGE, "it is a web page, as comes where a login is asked for; download the file again, logged in"),
     "an answer in XML": (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "it is a web page"),
+    "an answer in text": (b"404: Not Found", "it is a text that begins '404: Not Found'; get the file itself"),
     "DICOM": (DICOM, "it is a DICOM file; convert the whole series to NIfTI"),
     "zip": (zipped(), "it is a zip archive; unpack it first"),
     "nothing": (b"", "it is empty; copy or download it again"),
@@ -95,6 +96,7 @@ TOLD = {
 OF_VOLUMES = TOLD | {
     "a PNG": (picture("PNG"), "it is a PNG image; name it .png"),
     "tar": (tarred(), "it is a tar archive; unpack it first"),
+    "zipped twice": (gzip.compress(gzip.compress(volume())), "it is compressed by gzip twice; unpack it once"),
     "a page, zipped": (gzip.compress(PAGE), "it is a web page"),
     "nothing, zipped": (gzip.compress(b""), "it is empty"),
     "cut, zipped": (gzip.compress(volume())[:5000], "it ends too soon; copy or download it again"),
@@ -143,7 +145,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path):
     (tmp_path / "a.nii").mkdir()
     with pytest.raises(CediceError, match="cannot be read"):
         nifti.read(tmp_path / "a.nii")
-    assert contents.advice(b"no kind that is known" * 99, "volume") == ""
+    assert contents.advice(b"\1\2\3\xff" * 99, "volume") == ""
 
 
 SCALE = """

@@ -24,13 +24,14 @@ LIVER = np.clip(RANDOM.normal(60, 40, (20, 20, 6)), -83, 400).round()  # a crop:
 TAKEN = {
     "Hounsfield units": (HU.astype(np.int16), GREY, ""),
     "padded with -2000": (np.where(HU < -1000, -2000, HU), np.where(HU < -1000, 0, GREY), ""),
+    "masked": (np.where(HU < -700, -1024, HU), np.where(HU < -700, 226 * 255 / 1500, GREY), ""),
     "windowed, whole numbers": (GREY.round().astype(np.uint8), GREY.round(), ""),
     "windowed, float": (GREY.astype(np.float32), GREY, ""),
     "a dark 8-bit picture": (np.array([[0, 3, 60]], np.uint8), np.array([[0, 3, 60]]), ""),
     "a crop without air": (LIVER.astype(np.int16), np.clip((LIVER + 1250) * (255 / 1500), 0, 255), "no air in it, its lowest"),
     "nothing": (np.zeros((4, 4, 2), np.int16), np.zeros((4, 4, 2)), ""),
 }
-UNSIGNED = "if they are stored with an offset, subtract it (mostly 1024 or 1000)"
+UNSIGNED = "if they are stored with an offset, mostly 1024, subtract it"
 REFUSED = {
     "scaled to 0-1": (GREY / 255, "they were scaled, and the window -1250 to 250 does not fit; multiply 0 to 1 by 255"),
     "scaled to 0-1, whole numbers": ((GREY > 100).astype(np.int16), "they were scaled"),
@@ -39,6 +40,7 @@ REFUSED = {
     "standardised": ((HU - HU.mean()) / HU.std(), "standardised, and are no Hounsfield units"),
     "unsigned, HU + 1024": ((HU + 1024).astype(np.uint16), UNSIGNED),
     "HU + 1000, so air about 0": ((HU + 1000).astype(np.int16), UNSIGNED),
+    "HU + 1024, padded with -2000": (np.where(HU < -990, -2000, HU + 1024).astype(np.int16), UNSIGNED),
     "12-bit raw": (np.clip((HU + 1024) * 1.5, 0, 4095).astype(np.int16), UNSIGNED),
     "0-100": (GREY * (90 / 255), "too dark for 0 to 255, no air for Hounsfield units"),
     "0-255 with overshoot": (GREY * 1.02 - 3, "clip it to 0 to 255 if it was windowed before"),

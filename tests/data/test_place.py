@@ -82,6 +82,13 @@ def test_a_header_gives_one_voxel_size_and_one_orientation(tmp_path, name):
     np.testing.assert_array_equal(volume.mask, (VOXELS > 500).T)
 
 
+def test_a_number_that_stands_for_no_unit_is_an_unknown_unit(tmp_path):
+    content = bytearray(put(tmp_path / "a.nii", sform=ACDC, qform=ACDC).read_bytes())
+    content[123] = 6  # xyzt_units
+    (tmp_path / "a.nii").write_bytes(content)
+    assert nifti.read(tmp_path / "a.nii").unit == "unknown"
+
+
 def test_a_thousand_voxels_of_the_official_acdc_are_17_ml(tmp_path):
     path = put(tmp_path / "a.nii.gz", sform=np.diag([-1, -1, 1, 1]), qform=ACDC)
     assert 1000 * reading.scan(path).voxel_ml == pytest.approx(17.3, abs=0.05)
@@ -144,10 +151,11 @@ FAR = np.array([[-1.5, 0, 0, 90], [0, -1.5, 0, 80], [0, 0, 8, -40], [0, 0, 0, 1.
     ("affine", "line"),
     [
         (IDENTITY, "copy the image's affine into the mask if they match voxel for voxel"),
+        (np.diag([-1, -1, 1, 1]), "copy the image's affine into the mask if they match voxel for voxel"),
         (None, "copy the image's affine into the mask if they match voxel for voxel"),
         (FAR + np.outer([40, 0, 0, 0], [0, 0, 0, 1]), "resample the mask onto"),
     ],
-    ids=["identity", "none", "elsewhere"],
+    ids=["identity", "identity in LPS", "none", "elsewhere"],
 )
 def test_a_mask_that_lies_elsewhere_is_refused_with_what_to_do(tmp_path, affine, line):
     image = put(tmp_path / "i.nii.gz", sform=FAR, qform=FAR)

@@ -44,11 +44,12 @@ def advice(first: bytes, kind: str) -> str:
     if not first:
         return "it is empty; copy or download it again"
     start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")) and (b"html" in start or b"<error" in start):
+    if start.startswith(b"<") and (b"html" in start or b"<error" in start):
         return "it is a web page, as comes where a login is asked for; download the file again, logged in"
     if len(first) in (348, 540):
         return "it is the header alone of a pair (.hdr and .img); convert both to one .nii.gz"
     for offset, signature, told in _KINDS:
         if first[offset : offset + len(signature)] == signature:
             return "" if any(name in told for name in _READ_AS[kind]) else told
-    return ""
+    words = " ".join(first[:256].decode("ascii", "replace").split())
+    return f"it is a text that begins {words[:40]!r}; get the file itself" if words.isprintable() and words.isascii() else ""

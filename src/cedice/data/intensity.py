@@ -12,6 +12,7 @@ _DENSE = 700  # Hounsfield units, which only bone and metal exceed: never a twen
 _FLAT = 50  # the range of numbers that were standardised, or scaled to less
 _BRIGHT = 100  # of 0–255: a windowed CT shows bone
 _OVERSHOOT = 25  # what interpolation adds to 0–255, at either end
+_OFFSET = "without the air that Hounsfield units have about -1000; if they are stored with an offset, mostly 1024, subtract it"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ class Intensity:
             told = ""
         elif lowest >= -1 and highest <= 1 and self.high > 2:
             told = f"{between}, so they were scaled, and {window} does not fit; multiply 0 to 1 by 255, or give it unscaled"
-        elif self.low >= 0 or lowest <= _AIR:
+        elif self.low >= 0:
             told = ""
+        elif lowest <= _AIR:
+            told = f"{between}, {_OFFSET}" if _only_padded(voxels, lowest) else ""
         elif highest - lowest < _FLAT:
             told = f"{between}, so they were standardised, and are no Hounsfield units; give it unscaled"
         elif lowest >= 0 and highest <= 255:
@@ -79,10 +82,15 @@ class Intensity:
                 f"{between}: neither 0 to 255 nor, without air, Hounsfield units; clip it to 0 to 255 if it was windowed before"
             )
         elif lowest >= 0 or np.percentile(voxels, 95) > _DENSE:
-            told = (
-                f"{between}, without the air that Hounsfield units have at -1000; if they are stored with an offset, subtract "
-                "it (mostly 1024 or 1000)"
-            )
+            told = f"{between}, {_OFFSET}"
         else:
             told = ""
         return told
+
+
+def _only_padded(voxels: np.ndarray, lowest: float) -> bool:
+    """Whether what seems to be air is one number, as scanners write outside their field of view, and the rest is too dense."""
+    if any(((plane > lowest) & (plane <= _AIR)).any() for plane in voxels):
+        return False
+    rest = voxels[voxels > lowest]
+    return bool(rest.size) and float(np.percentile(rest, 95)) > _DENSE

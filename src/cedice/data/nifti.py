@@ -31,6 +31,7 @@ logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it would 
 VOXELS_LIMIT = 2**29  # 512 × 512 × 2048
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 _NIFTI2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))  # how such a header starts
+_GZIP = b"\x1f\x8b"
 _TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
 
 
@@ -56,20 +57,19 @@ def read(path: Path) -> NiftiVolume:
             stored = type(image).from_bytes(_unzipped(image, zipped, path)).dataobj
         voxels = _voxels(stored).reshape(_three(image.shape))
         _check_finite(voxels, path)
-    return NiftiVolume(**vars(place.of(image.header)), voxels=voxels)
+        return NiftiVolume(**vars(place.of(image.header)), voxels=voxels)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[nibabel.Nifti1Image, gzip.GzipFile | None]]:
     """The image of a file, and the file unzipped if it is zipped; CediceError for whatever is wrong while the block lasts."""
-    first = None
+    first = zipped = None
     try:
         with ExitStack() as files, within_memory(path):
             file: IO[bytes] | gzip.GzipFile = files.enter_context(path.open("rb"))
             first = file.read(contents.FIRST)
             file.seek(0)
-            zipped = None
-            if first[:2] == b"\x1f\x8b":
+            if first[:2] == _GZIP:
                 file = zipped = files.enter_context(gzip.open(file))
                 first = None  # from here on: of what is in it
                 first = file.read(contents.FIRST)
@@ -80,6 +80,8 @@ def _opened(path: Path) -> Iterator[tuple[nibabel.Nifti1Image, gzip.GzipFile | N
         if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the file's
             raise CediceError(f"{path}: cannot be read ({error.strerror})") from error
         told = "" if first is None else contents.advice(first, "volume")
+        if zipped is not None and first is not None and first[:2] == _GZIP:
+            told = "it is compressed by gzip twice; unpack it once"
         if told:
             raise CediceError(f"{path}: not a readable NIfTI file: {told}") from error
         if isinstance(error, EOFError) or "Expected" in str(error) or "mmap" in str(error):
@@ -157,7 +159,7 @@ def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
         raise CediceError(f"{path}: its axes cannot be matched with its image's ({error}); repair the header") from error
     affine = mask.affine @ inv_ornt_aff(turned, mask.voxels.shape)
     if voxels.shape == shape and (apart := _apart(affine, image.affine, shape)) > 0.5:
-        lost = not mask.axes or not image.axes or np.array_equal(mask.affine[:3, :3], np.eye(3))
+        lost = not mask.axes or not image.axes or np.array_equal(np.abs(mask.affine[:3, :3]), np.eye(3))
         advice = (
             "one of them has lost its place; copy the image's affine into the mask if they match voxel for voxel"
             if lost

@@ -28,7 +28,7 @@ def of(header: nibabel.Nifti1Header) -> Place:
     """The one place where a voxel's size is read: where sform and pixdim disagree, the qform decides, if there is one."""
     sform, qform = header.get_sform(coded=True)[0], _qform(header)
     forms = tuple(form for form in (sform, qform) if form is not None) or (header.get_best_affine(),)
-    zooms, unit = tuple(float(size) for size in header.get_zooms()[:3]), header.get_xyzt_units()[0]
+    zooms, unit = tuple(float(size) for size in header.get_zooms()[:3]), _unit(header)
     warning = ""
     if not _agree(forms[0], zooms):
         said, other = f"its sform says voxels of {_size(forms[0])}", " × ".join(f"{size:.4g}" for size in zooms)
@@ -47,6 +47,13 @@ def of(header: nibabel.Nifti1Header) -> Place:
     # Of a single slice pixdim has no thickness, the affine may.
     spacing = (zooms[0], zooms[1], zooms[2] if len(zooms) > 2 else float(sizes[2]))
     return Place(affine, forms, _axes(header, affine), spacing, unit, warning)
+
+
+def _unit(header: nibabel.Nifti1Header) -> str:
+    try:
+        return header.get_xyzt_units()[0]
+    except KeyError:  # a number that stands for no unit
+        return "unknown"
 
 
 def _qform(header: nibabel.Nifti1Header) -> np.ndarray | None:
@@ -74,7 +81,7 @@ def _size(affine: np.ndarray) -> str:
 
 def _axes(header: nibabel.Nifti1Header, affine: np.ndarray) -> str:
     """Headers that were lost on the way come back as zeros, or as an identity without a unit."""
-    lost = np.array_equal(affine, np.eye(4)) and header.get_xyzt_units()[0] == "unknown"
+    lost = np.array_equal(affine, np.eye(4)) and _unit(header) == "unknown"
     if lost or (header["sform_code"] == 0 and header["qform_code"] == 0):
         return ""
     return _codes(affine)

@@ -57,7 +57,8 @@ def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel |
 
 def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
     if image.shape != mask.shape:
-        raise CediceError(f"{case.image}: shape {image.shape} differs from {mask.shape} of its mask {case.mask.name}")
+        differ = f"shape {image.shape} differs from {mask.shape} of its mask {case.mask.name}"
+        raise CediceError(f"{case.image}: {differ}; resample the mask onto the image's grid with the nearest neighbour")
 
 
 @dataclass(frozen=True)
