@@ -74,13 +74,6 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def tree_sha256(folder: Path) -> str:
-    """One SHA-256 for a folder: of the sorted lines "relative path, SHA-256 of the file"."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = (f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def save_figure(figure: Any, path: Path) -> None:
     """Write a matplotlib figure as PNG, without the library's name in it, so that the same figure gives the same bytes."""
     with replacing(path) as new:

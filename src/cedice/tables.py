@@ -9,8 +9,10 @@ TEXT = ("slice", "volume", "patient", "frame", "split", "spacing_unit", "axes")
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table whose columns `TEXT`, where it has them, hold text exactly as it is written: a patient may be called NA, 007 or
-    1e5. In the other columns an empty value is NaN.
+    1e5. In the other columns an empty value, or nan, is NaN.
 
     OSError and ValueError as pandas raises them.
     """
-    return pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
+    numbers = [column for column in pd.read_csv(path, nrows=0).columns if column not in TEXT]
+    missing = {column: ["", "nan"] for column in numbers}
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=missing)

@@ -100,7 +100,7 @@ def test_what_makes_a_result_worthless_is_warned_of(given):
         put(given, number, image_of(given, number) + 2000)
     told = check(given).warnings
     assert "100% of all pixels are 255: does the window's `high` fit these files?" in told
-    assert any(line.startswith("20 slices show nothing at all: p0_z00, ") and line.endswith(" and 15 more") for line in told)
+    assert any(line.startswith("20 slices without any contrast: p0_z00, ") and line.endswith(" and 15 more") for line in told)
     percentiles = {"kind": "percentiles", "low": 1, "high": 99}
     told = check(given, intensity=percentiles, classes={"background": [0, 1], "a": 2}).warnings
     assert told[1:] == ["no a in the slices that train", "no a in the slices that validate"]
@@ -121,7 +121,8 @@ def test_too_few_for_a_split_is_a_problem(given):
     assert found.lines
     assert "leave none for val; more patients are needed" in found.problems[0]
     found = check(given, images="{patient}/picture.png")
-    assert (found.slices, found.lines) == (None, [])
+    assert (found.slices, len(found.lines)) == (None, 1)
+    assert found.lines[0].startswith("2 files fit neither pattern (for example: p0/image.nii.gz, ")
     assert len(found.problems) == 2
 
 

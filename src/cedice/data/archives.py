@@ -15,35 +15,38 @@ from tqdm import tqdm
 
 from cedice.data import packed
 from cedice.data.source import Part, Source
+from cedice.data.walk import Tree, composed, is_shadow, printable, tree_sha256, walk
 from cedice.errors import CediceError
-from cedice.files import replacing, sha256, tree_sha256
+from cedice.files import replacing, sha256
 
 DOWNLOADS = Path(".cedice/downloads")  # kept, so that two studies and a second try need one download
 TIMEOUT = 60  # seconds without a byte
+_NAMED = 3  # files left out
 TRIES = 2  # more, after a first that fails
 MEMBER_LIMIT = 512 * 2**20  # bytes; the largest real member is under 2 MB
 
 
-def obtain(source: Source, destination: Path) -> dict[str, Any]:
+def obtain(source: Source, destination: Path, tell: Callable[[str], None] = print) -> dict[str, Any]:
     """Bring ``source`` to ``destination`` in its canonical layout and say what was obtained (names and hashes, no paths; of a
-    source in several parts lists of them).
+    source in several parts lists of them). ``tell`` is given a line for what of a person's own files is left out.
 
     Nothing is at ``destination`` until its contents have been verified. Raises CediceError.
     """
-    found = locate(source)
+    located = locate(source)
     try:
         with replacing(destination, folder=True) as new:
-            unpack(source, found, new)
+            for remark in unpack(source, located, new):
+                tell(f"{source.name}: {remark}")
             source.verify(new)
     except CediceError:
-        for _, archive in found:
+        for _, archive in located:
             if archive.parent == DOWNLOADS.absolute():
                 archive.unlink()  # a page of HTML, say: the next try must ask the network again
         raise
-    hashes = [sha256(archive) if archive.is_file() else None for _, archive in found]
+    hashes = [sha256(archive) if archive.is_file() else None for _, archive in located]
     return {
-        "origin": _single(list(dict.fromkeys(origin for origin, _ in found))),
-        "archive": _single([archive.name for _, archive in found]),
+        "origin": _single(list(dict.fromkeys(origin for origin, _ in located))),
+        "archive": _single([archive.name for _, archive in located]),
         "archive_sha256": _single(hashes),
         **describe(source, destination),
     }
@@ -55,7 +58,7 @@ def _single(values: list) -> Any:
 
 def describe(source: Source, root: Path) -> dict[str, Any]:
     """Counts, bytes and one hash of what lies under ``root``."""
-    paths = [path for path in root.rglob("*") if path.is_file()]
+    paths = list(walk(root).files.values())
     return {
         "source": source.name,
         "volumes": len(source.cases(root)),
@@ -71,10 +74,31 @@ def locate(source: Source) -> list[tuple[str, Path]]:
     return [_find(source, part) for part in source.parts]
 
 
-def unpack(source: Source, found: list[tuple[str, Path]], folder: Path) -> None:
-    """Put what ``source`` needs of the ``found`` parts into ``folder``, in its canonical layout. Raises CediceError."""
-    for part, (_, archive) in zip(source.parts, found, strict=True):
-        _take(source, part, archive, folder)
+def unpack(source: Source, located: list[tuple[str, Path]], folder: Path) -> list[str]:
+    """Put what ``source`` needs of the ``located`` parts into ``folder``, in its canonical layout; lines on what of a person's
+    own files is left out. Raises CediceError."""
+    remarks = []
+    for part, (_, archive) in zip(source.parts, located, strict=True):
+        tree = _take(source, part, archive, folder)
+        if part.path:  # of a published archive, what it holds besides is known
+            remarks += left_out(source, tree)
+    return remarks
+
+
+def left_out(source: Source, tree: Tree) -> list[str]:
+    """Lines on what of a person's own files is left out: those that are neither image nor mask, and folders linked again."""
+    lines = []
+    if others := [name for name in tree.files if not source.canonical(name)]:
+        fit = "1 file fits" if len(others) == 1 else f"{len(others)} files fit"
+        lines.append(f"{fit} neither pattern (for example: {_first(others)})")
+    if again := tree.repeated:
+        lead = "1 link leads to a folder" if len(again) == 1 else f"{len(again)} links lead to folders"
+        lines.append(f"{lead} read already (for example: {_first(again)})")
+    return lines
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(printable(name) for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def _find(source: Source, part: Part) -> tuple[str, Path]:
@@ -114,34 +138,40 @@ def _download(source: Source, part: Part) -> Path:
         ) from error
 
 
-def _take(source: Source, part: Part, archive: Path, new: Path) -> None:
+def _take(source: Source, part: Part, archive: Path, new: Path) -> Tree:
+    """Put what is needed of a part into ``new``; all that it holds."""
     if archive.is_dir():
-        _copy_folder(source, part, archive, new)
-        return
+        return _copy_folder(source, part, archive, new)
     if part.sha256 and sha256(archive) != part.sha256:
         raise CediceError(f"{archive}: not the published {archive.name} (its SHA-256 differs); download it again")
     if name := source.canonical(part.folder + archive.name):  # no archive, but the very file
         _store(partial(io.FileIO, archive), archive.stat().st_size, new / name, archive.name)
-    else:
-        _unpack(source, part, archive, new)
+        return Tree({archive.name: archive})
+    return _unpack(source, part, archive, new)
 
 
-def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> None:
-    # The folder itself may be the archive's top ("ACDC", "Dataset", "database"), so its name counts too.
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder).as_posix()
-        name = source.canonical(part.folder + inside) or source.canonical(f"{part.folder}{folder.name}/{inside}")
-        if name and path.is_file():
+def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> Tree:
+    if part.path:
+        source.verify(folder)  # links that lead nowhere, say, are lost in the copy
+    tree = walk(folder)
+    for inside, path in tree.files.items():
+        name = source.canonical(part.folder + inside)
+        if not name and not part.path:  # the folder may be a published archive's top ("ACDC", "Dataset", "database")
+            name = source.canonical(f"{part.folder}{folder.name}/{inside}")
+        if name:
             _store(partial(io.FileIO, path), path.stat().st_size, new / name, f"{folder.name}/{inside}")
+    return tree
 
 
-def _unpack(source: Source, part: Part, archive: Path, new: Path) -> None:
-    with packed.members(archive) as found:
-        wanted = [(name, member) for member in found if (name := source.canonical(part.folder + member.name))]
+def _unpack(source: Source, part: Part, archive: Path, new: Path) -> Tree:
+    with packed.members(archive) as everything:
+        members = [(composed(member.name), member) for member in everything if not is_shadow(member.name)]
+        wanted = [(name, member) for inside, member in members if (name := source.canonical(part.folder + inside))]
         for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
             _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
     if not wanted:
         raise CediceError(f"{archive}: holds no file of {source.name}; is it another archive? {source.advice}")
+    return Tree(dict.fromkeys(sorted(inside for inside, _ in members), archive))
 
 
 def _store(opener: Callable[[], IO[bytes]], size: int, target: Path, origin: str) -> None:

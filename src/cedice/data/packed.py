@@ -10,7 +10,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -75,12 +75,23 @@ def _zipped(archive: Path, opened: ExitStack) -> list[Member]:
     guard, found = _Guard(archive), []
     for info in file.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
-        guard.check(info.filename, info.file_size, info.is_dir(), kind in (0, stat.S_IFREG, stat.S_IFDIR))
+        name = _zip_name(info)
+        folder = name.endswith("/")
+        guard.check(name, info.file_size, folder, kind in (0, stat.S_IFREG, stat.S_IFDIR))
         if info.flag_bits & 1:
-            raise CediceError(f"{archive}: {info.filename} is encrypted; get an archive without a password")
-        if not info.is_dir():
-            found.append(Member(info.filename, info.file_size, partial(file.open, info)))
+            raise CediceError(f"{archive}: {name} is encrypted; get an archive without a password")
+        if not folder:
+            found.append(Member(name, info.file_size, partial(file.open, info)))
     return found
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    r"""With / between folders, where some systems write \; in UTF-8, also where the archive does not say that it is."""
+    name = info.filename
+    if not info.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def _tarred(archive: Path, opened: ExitStack) -> list[Member]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cedice.data.cases import Case, Facts, Volume
 from cedice.data.intensity import Intensity
+from cedice.described import Channel
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Source(ABC):
     values 0–255. ``parts``: the archives, folders or files that it comes as; ``advice``: which to put where, when none is at
     hand. ``patients_known``: whether a patient in its cases is a person; else every slice counts as a patient of its own.
     ``citation``, ``licence``, ``split``, ``limits``: what a released model's card says of the data. ``facts``: what is known of
-    the whole data set, held against the slices made of it.
+    the whole data set, held against the slices made of it. ``channel``: which is taken of images in colour.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Source(ABC):
     limits: tuple[str, ...]
     patients_known: bool
     facts: Facts | None = None
+    channel: Channel | None = None
 
     @abstractmethod
     def canonical(self, name: str) -> str | None:
