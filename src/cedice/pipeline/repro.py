@@ -14,18 +14,20 @@ import yaml
 
 from cedice import params
 from cedice.errors import CediceError, reported
+from cedice.files import write_text
 
-_BLOCKS = {key: re.compile(rf"^{key}:.*\n(?:[ -].*\n)*", re.MULTILINE) for key in ("run", "reports")}
+_BLOCKS = {key: re.compile(rf"^{key}:.*(?:\n[ -].*)*", re.MULTILINE) for key in ("run", "reports")}
 
 
 def main() -> None:
     """Run DVC; end with its status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that params.yaml is put back
     with reported("interrupted; the same command goes on from the last checkpoint"):
         sys.exit(repro(params.check_name("study", " ".join(sys.argv[1:]), params.STUDIES)))
 
 
 def repro(study: str, file: Path = Path("params.yaml")) -> int:
-    """The status of `dvc repro page@STUDY`; CediceError for a study without a data set."""
+    """The status of `dvc repro page@STUDY`; CediceError for a study without a data set, or a file without these keys."""
     project = params.load(file)
     settings = project.study(study)
     if not settings.epochs:
@@ -37,22 +39,27 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
         "seeds": settings.seeds,
     }
     text = file.read_text(encoding="utf-8")
-    before = {key: block.findall(text)[0] for key, block in _BLOCKS.items()}
-    ctrl_c = signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
+    blocks = {key: block.search(text) for key, block in _BLOCKS.items()}
+    if missing := [key for key, block in blocks.items() if block is None]:
+        raise CediceError(f"{file}: no line begins with `{missing[0]}:`; write this key so, to have it edited")
+    before = {key: block[0] for key, block in blocks.items() if block}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         for key, value in {"run": run, "reports": list(dict.fromkeys([*project.reports, study]))}.items():
-            _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False))
+            _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
+        signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
         with subprocess.Popen([sys.executable, "-m", "dvc", "repro", f"page@{study}"]) as dvc:
             signal.signal(signal.SIGTERM, lambda *_: dvc.terminate())
             return dvc.wait()
     finally:
         for key, block in before.items():
             _put(file, key, block)
-        signal.signal(signal.SIGINT, ctrl_c)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _put(file: Path, key: str, block: str) -> None:
-    file.write_text(_BLOCKS[key].sub(lambda _: block, file.read_text(encoding="utf-8")), encoding="utf-8")
+    write_text(file, _BLOCKS[key].sub(lambda _: block, file.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
