@@ -11,6 +11,7 @@ import pandas as pd
 from cedice import params
 from cedice.analysis.statistics import LEVEL, paired
 from cedice.evaluation import counts, runs
+from cedice.paths import Training
 
 DRAWS = 1000
 
@@ -18,7 +19,7 @@ DRAWS = 1000
 def main() -> None:
     small = params.load().small
     print(f"{'spreads of':12} {'seeds':>5} {'by patients alone':>18} {'by both':>8}")
-    for dataset in small.passes:
+    for dataset in small.epochs:
         spreads, units = measured(dataset, small.seeds)
         for seeds in (3, 5, 10):
             random, alone, both = np.random.default_rng(0), 0, 0
@@ -34,7 +35,7 @@ def main() -> None:
 def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float], int]:
     """Standard deviations of seeds, patients and the rest in the differences of foreground Dice, and how many patients."""
     dice = {
-        loss: pd.DataFrame(counts.regions(runs.Run.of("small", dataset, loss, seed).counts)["dice"] for seed in seeds)
+        loss: pd.DataFrame(counts.regions(runs.Run.of(Training("small", dataset, loss, seed)).counts)["dice"] for seed in seeds)
         for loss in params.LOSSES
     }
     found = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()

@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 import torch
 
+from cedice.data import reading
 from cedice.data.intensity import Intensity
 from cedice.data.slices import SIZE
 from cedice.inference import outputs, predict
@@ -35,8 +36,8 @@ def main() -> None:
         file = Path(folder) / "ct.nii.gz"
         voxels = np.random.default_rng(0).integers(-1000, 400, (512, 512, given.slices), dtype=np.int16)
         nibabel.Nifti1Image(voxels, np.diag([0.7, 0.7, 1, 1])).to_filename(file)
-        scan, reading = timed(lambda: predict.read(file))
-        print(f"512×512×{given.slices} on {hardware.device_name()}, {precision}; reading the file {reading:.1f} s")
+        scan, took = timed(lambda: reading.scan(file))
+        print(f"512×512×{given.slices} on {hardware.device_name()}, {precision}; reading the file {took:.1f} s")
         for channels in given.channels:
             network = UNet(1, len(CLASSES), channels).to(device, memory_format=torch.channels_last).eval()
             model = Model(network, CLASSES, Intensity("window", -1250, 250), SIZE, {})
