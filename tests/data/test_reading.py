@@ -150,11 +150,12 @@ NAMED = ((0,), (1,), (2,), (3,))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_labels_within_a_thousandth_of_a_whole_number_are_that_number(kind):
+def test_labels_within_a_thousandth_of_a_whole_number_are_that_number(kind, tmp_path):
     near = np.array([[[0, 2.9999999, 1.0005], [-0.0005, 2, 3.0009]]], kind)
     np.testing.assert_array_equal(to_labels(near, Path("m.nii"), NAMED), [[[0, 3, 1], [0, 2, 3]]])
     with pytest.raises(CediceError, match=r"1 voxels hold .* the first is 2\.99; there are fractions"):
-        to_labels(np.array([[[2.99, 1]]], kind), Path("m.nii"), NAMED)
+        (tmp_path / "m.nii").touch()
+        to_labels(np.array([[[2.99, 1]]], kind), tmp_path / "m.nii", NAMED)
 
 
 def test_labels_saved_with_a_slope(tmp_path):
@@ -176,6 +177,7 @@ def smoothed() -> np.ndarray:
 
 MASKS = {
     "JPEG": ("m.jpg", lambda: (SMALL > 1) * np.uint8(255), ((0,), (255,)), "a JPEG changes the values that are saved in it"),
+    "JPEG, as PNG": ("m.png", lambda: (SMALL > 1) * np.uint8(255), ((0,), (255,)), "a JPEG changes the values that are saved"),
     "smoothed": ("m.png", smoothed, ((0,), (255,)), "it was smoothed at its borders; export or resize it with the nearest"),
     "0 and 255": ("m.png", lambda: (SMALL > 1) * np.uint8(255), ((0,), (1,)), "it holds 0, 255: name each of these under"),
     "0 and 1": ("m.png", lambda: (SMALL > 1) * np.uint8(1), ((0,), (255,)), "it holds 0, 1: name each of these under"),
@@ -185,7 +187,7 @@ MASKS = {
 @pytest.mark.parametrize("name", MASKS)
 def test_a_mask_with_other_values_is_told_what_it_is(tmp_path, name):
     file, pixels, groups, line = MASKS[name]
-    mask = saved(tmp_path / file, np.kron(pixels(), np.ones((4, 4), np.uint8)))
+    mask = saved(tmp_path / file, np.kron(pixels(), np.ones((4, 4), np.uint8)), format="JPEG" if "JPEG" in name else "PNG")
     image = saved(tmp_path / "i.png", np.asarray(Image.open(mask)))
     with pytest.raises(CediceError) as caught:
         reading.picture(Case("v", "p", "", 1, None, image, mask), GREY, groups)

@@ -91,8 +91,9 @@ def _whole(values: np.ndarray) -> np.ndarray:
 
 def _remedy(mask: np.ndarray, path: Path) -> str:
     """What masks with other values are mostly, and what to do with them."""
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        return "a JPEG changes the values that are saved in it; make it anew as PNG"
+    with path.open("rb") as file:
+        if file.read(3) == b"\xff\xd8\xff":
+            return "a JPEG changes the values that are saved in it; make it anew as PNG"
     values = np.unique(_whole(mask))
     if (values % 1 != 0).any():
         return (
@@ -101,7 +102,7 @@ def _remedy(mask: np.ndarray, path: Path) -> str:
     if len(values) > _LABELS:
         return f"there are {len(values)} values: it was smoothed at its borders; export or resize it with the nearest neighbour"
     listed = ", ".join(f"{value:g}" for value in values)
-    return f"it holds {listed}: name each of these under the classes, or correct the mask"
+    return f"it holds {listed}: name each of these under the classes, or export it anew, without smoothing"
 
 
 def by_rank(patients: Iterable[str]) -> dict[str, int]:

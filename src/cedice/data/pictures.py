@@ -34,7 +34,9 @@ def read(path: Path, channel: Channel | None = None) -> np.ndarray:
         if flat.mode in _GREY:
             return _numbers(flat)
         if flat.mode not in _COLOUR:
-            raise CediceError(f"{path}: mode {image.mode}, but an image of 8-bit or 16-bit grey, or 8-bit colour, is needed")
+            raise CediceError(
+                f"{path}: mode {image.mode}, but an image of 8-bit or 16-bit grey, or 8-bit colour, is needed; convert it"
+            )
         colours = flat.convert("RGB")
         pixels = _numbers(colours)
         if (pixels == pixels[..., :1]).all():
@@ -59,7 +61,9 @@ def read_mask(path: Path) -> np.ndarray:
             return _numbers(image) if greys is None or (greys != greys[..., :1]).any() else greys[..., 0]
         flat = _opaque(image, path)
         if flat.mode not in (*_GREY, "RGB"):
-            raise CediceError(f"{path}: mode {image.mode}, but a mask of 8-bit or 16-bit grey, or with a palette, is needed")
+            raise CediceError(
+                f"{path}: mode {image.mode}, but a mask of 8-bit or 16-bit grey, or with a palette, is needed; convert it"
+            )
         pixels = _numbers(flat)
         if flat.mode == "RGB":
             if (pixels != pixels[..., :1]).any():
