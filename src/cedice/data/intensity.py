@@ -8,6 +8,7 @@ import numpy as np
 from cedice.errors import CediceError, within_memory
 
 _AIR = -200  # Hounsfield units; fat lies above, air at −1000
+_PADDING = -1100  # below all Hounsfield units; it is mostly -2000
 _DENSE = 700  # Hounsfield units, which only bone and metal exceed: never a twentieth of a scan
 _FLAT = 50  # the range of numbers that were standardised, or scaled to less
 _BRIGHT = 100  # of 0–255: a windowed CT shows bone
@@ -46,8 +47,9 @@ class Intensity:
                 return voxels.astype(np.float32)
             scaled = np.empty_like(voxels, np.float32)
             axis = int(np.argmax(np.abs(voxels.strides)))  # plane by plane as they lie, for memory's sake
-            for plane, into in zip(np.moveaxis(voxels, axis, 0), np.moveaxis(scaled, axis, 0), strict=True):
-                into[...] = np.clip((plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+            given, taken = np.moveaxis(voxels, axis, 0), np.moveaxis(scaled, axis, 0)
+            for plane in (slice(number, number + 1) for number in range(len(given))):
+                taken[plane] = np.clip((given[plane].astype(np.float32) - low) * (255 / (high - low)), 0, 255)
             return scaled
 
     def doubt(self, voxels: np.ndarray) -> str:
@@ -89,8 +91,8 @@ class Intensity:
 
 
 def _only_padded(voxels: np.ndarray, lowest: float) -> bool:
-    """Whether what seems to be air is one number, as scanners write outside their field of view, and the rest is too dense."""
-    if any(((plane > lowest) & (plane <= _AIR)).any() for plane in voxels):
+    """Whether what seems to be air is one number that scanners write outside their field of view, and the rest is too dense."""
+    if lowest > _PADDING or any(((plane > lowest) & (plane <= _AIR)).any() for plane in voxels):
         return False
     rest = voxels[voxels > lowest]
     return bool(rest.size) and float(np.percentile(rest, 95)) > _DENSE
