@@ -21,6 +21,7 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (  # where in the file, which bytes
     (0, b"II*\0", "it is a TIFF image; name it .tif"),
     (0, b"MM\0*", "it is a TIFF image; name it .tif"),
     (0, b"GIF8", "it is a GIF image; name it .gif"),
+    (4, b"ftyp", "it is a HEIC image or a video; save it as PNG"),
     (0, b"BM", "it is a BMP image; save it as PNG"),
     (8, b"WEBP", "it is a WebP image; save it as PNG"),
     (0, b"NRRD", "it is an NRRD file; convert it to NIfTI"),
@@ -28,6 +29,7 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (  # where in the file, which bytes
     (0, b"\x89HDF", "it is an HDF5 file (or MINC, or MATLAB 7.3); convert it to NIfTI"),
     (0, b"MATLAB 5.0", "it is a MATLAB file; convert it to NIfTI"),
     (0, b"\x93NUMPY", "it is a NumPy array; save it as NIfTI with its voxel size"),
+    (0, b"\0\0\0\1", "it is a FreeSurfer volume; convert it to NIfTI (mri_convert does)"),
     (0, b"%PDF", "it is a PDF; get the file itself"),
 )
 _READ_AS = {
@@ -43,6 +45,8 @@ def advice(first: bytes, kind: str) -> str:
     """
     if not first:
         return "it is empty; copy or download it again"
+    if not first.strip(b"\0"):
+        return "it begins with nothing but zeros, as a copy that was broken off does; get it again"
     start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
     if start.startswith(b"<") and (b"html" in start or b"<error" in start):
         return "it is a web page, as comes where a login is asked for; download the file again, logged in"

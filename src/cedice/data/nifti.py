@@ -163,7 +163,7 @@ def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
         advice = (
             "one of them has lost its place; copy the image's affine into the mask if they match voxel for voxel"
             if lost
-            else "they do not belong together, or one was moved; resample the mask onto the image"
+            else "resample the mask onto the image, or copy the image's affine into it if they match voxel for voxel"
         )
         raise CediceError(f"{path}: lies up to {apart:.3g} voxels off its image, by their headers: {advice}")
     return voxels
