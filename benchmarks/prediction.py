@@ -16,7 +16,7 @@ import torch
 from cedice.data import reading
 from cedice.data.intensity import Intensity
 from cedice.data.slices import SIZE
-from cedice.inference import outputs, predict
+from cedice.inference import label, outputs
 from cedice.inference.model_file import Model
 from cedice.training import hardware
 from cedice.training.forward import autocast
@@ -41,14 +41,14 @@ def main() -> None:
         for channels in given.channels:
             network = UNet(1, len(CLASSES), channels).to(device, memory_format=torch.channels_last).eval()
             model = Model(network, CLASSES, Intensity("window", -1250, 250), SIZE, {})
-            (labels, _), seconds = timed(lambda model=model: predict.predict(model, scan, precision, keep=False))
+            (labels, _), seconds = timed(lambda model=model: label.label(model, scan, scan.axes, precision, keep=False))
             _, alone = timed(lambda network=network: forward(network, len(scan.image), device, precision))
             rate = len(scan.image) / seconds
             print(
                 f"{channels:>3} channels: {seconds:6.1f} s, {rate:5.1f} slices a second; the network alone {alone:.1f} s",
                 flush=True,
             )
-        _, writing = timed(lambda: outputs.write(scan, labels, None, CLASSES, Path(folder)))
+        _, writing = timed(lambda: outputs.write(scan, labels, None, CLASSES, Path(folder), scan.axes))
     print(f"writing labels and preview {writing:.1f} s")
 
 

@@ -96,6 +96,7 @@ def _predict(among: Any) -> None:
     predict.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
     predict.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     predict.add_argument("--probabilities", action="store_true", help="write every class's probability too")
+    predict.add_argument("--overwrite", action="store_true", help="replace files that cedice did not write, too")
 
 
 def _release(among: Any) -> None:

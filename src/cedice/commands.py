@@ -1,5 +1,6 @@
 """What each command of `cedice` does. Imports stand in the functions, so that `--help` need not wait for PyTorch."""
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -8,39 +9,28 @@ from cedice.errors import CediceError
 
 def predict(given: Namespace) -> None:
     """Label scans."""
-    import pandas as pd
     import torch
 
-    from cedice.data import reading
-    from cedice.files import replacing
-    from cedice.inference import model_file, outputs, predict, released
+    from cedice.inference import model_file, predict, released, scans
+    from cedice.inference.results import Results
     from cedice.training import hardware
 
-    file, scans = released.find(given.model), predict.find(given.scans)
+    file, (paths, left_out) = released.find(given.model), scans.find(given.scans)
+    if left_out:
+        print(f"left out as results or masks, by their names: {len(left_out)} files (first: {left_out[0]})", file=sys.stderr)
     if given.device == "cuda" and not torch.cuda.is_available():
         raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
     device = torch.device("cpu") if given.device == "cpu" else hardware.device()
     hardware.tune()
     model, precision = model_file.load(file, device), hardware.precision("auto")
-    found = []
-    for path in scans:
-        scan = reading.scan(path)
-        labels, probabilities = predict.predict(model, scan, precision, given.probabilities)
-        outputs.write(scan, labels, probabilities, model.classes, given.out)
-        found.append(outputs.volumes(scan, labels, model.classes))
-        sizes = [
-            f"{name} {voxels} voxels" if pd.isna(ml) else f"{name} {ml:.1f} ml"
-            for name, voxels, ml in found[-1][["class", "voxels", "ml"]].itertuples(index=False)
-        ]
-        print(f"{scan.name}: {', '.join(sizes)}", flush=True)
-    with replacing(given.out / "volumes.csv") as new:
-        pd.concat(found).to_csv(new, index=False, lineterminator="\n")
+    predict.predict(model, paths, Results(given.out), precision, given.probabilities, given.overwrite)
 
 
 def release(given: Namespace) -> None:
     """Make a model file and its card from a training."""
     from cedice import params
     from cedice.data import registry
+    from cedice.described import Files
     from cedice.inference import release, released
     from cedice.paths import Training
 
@@ -52,8 +42,10 @@ def release(given: Namespace) -> None:
     params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds))
     if given.out.suffix != released.SUFFIX:
         raise CediceError(f"{given.out}: a model file's name ends in {released.SUFFIX}")
-    source = registry.find(given.dataset, project.datasets)
-    release.release(Training(given.study, given.dataset, given.loss, int(given.seed)), study.seeds, source, given.out)
+    described, training = project.datasets[given.dataset], Training(given.study, given.dataset, given.loss, int(given.seed))
+    channel = described.channel if isinstance(described, Files) else None
+    source, archive = registry.find(given.dataset, project.datasets), study.source.kind == "archive"
+    release.release(training, study.seeds, source, archive, channel, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 

@@ -11,11 +11,12 @@ from conftest import ROOT
 from cedice import paths
 from cedice.cli import parser
 from cedice.data import slices
+from cedice.data.reading import Scan
 from cedice.errors import CediceError
 from cedice.evaluation.counts import load_counts, pooled_headline
 from cedice.files import read_arrays
 from cedice.inference import model_file, released
-from cedice.inference.predict import Scan, predict
+from cedice.inference.label import label
 from cedice.paths import Training
 
 TRAINING = Training("demo", "covid19", "ce_dl", 0)
@@ -40,7 +41,7 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(trained):
     assert model.classes == ("background", "infection")
     data = slices.load(*paths.slices("demo", "covid19"))
     val = data.part("val")
-    found, _ = predict(model, Scan(Path("val.nii"), "val", val.images, None), "float32", keep=False)
+    found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", keep=False)
     (expected,) = read_arrays(paths.predictions(TRAINING), "labels")
     assert (found == expected).mean() > 0.999  # half precision turns a pixel in a thousand, at most
     card = Path("m.md").read_text(encoding="utf-8")

@@ -32,6 +32,10 @@ VOXELS_LIMIT = 2**29  # 512 × 512 × 2048
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 _NIFTI2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))  # how such a header starts
 _GZIP = b"\x1f\x8b"
+_PLACE = (  # of a header: all that says where voxels lie
+    *("pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"),
+    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+)
 _TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
 
 
@@ -183,17 +187,16 @@ def write(path: Path, voxels: np.ndarray, spacing: tuple[float, float, float]) -
 
 
 def write_onto(path: Path, voxels: np.ndarray, like: Path) -> None:
-    """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume, with its affine, orientation, units
-    and the rest of its header, but no extensions and no name of a patient; the same input gives the same bytes."""
+    """Write (x, y, z) voxels, or (x, y, z, c), as .nii.gz in the place of another volume: of its header the affine, voxel size,
+    orientation and units, and nothing else, for a patient's name may stand in any text or extension of it. The same input gives
+    the same bytes."""
     with _opened(like) as (scan, _):
-        kind, header = type(scan), scan.header
-    if len(header.get_data_shape()) == 2 and voxels.ndim == 3:
+        kind, stored = type(scan), scan.header
+    header = kind.header_class()
+    for field in _PLACE:
+        header[field] = stored[field]
+    if len(stored.get_data_shape()) == 2 and voxels.ndim == 3:
         voxels = voxels[:, :, 0]
     image = kind(voxels, None, header)  # None: what the header says of the place stays as it is
     image.set_data_dtype(voxels.dtype)
-    image.header.set_slope_inter(1, 0)
-    image.header.extensions.clear()  # whatever a scanner or program put there, a patient's name perhaps
-    if "db_name" in image.header:  # not in NIfTI-2
-        image.header["db_name"] = b""
-    image.header["cal_min"] = image.header["cal_max"] = 0  # the window in which the scan was to be shown
     image.to_filename(path)

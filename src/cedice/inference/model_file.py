@@ -6,11 +6,15 @@ was; the header's one entry, "cedice", is JSON with
   classes    the names of the labels 0, 1, …
   intensity  the fields of `Intensity`
   size       pixels per side of the slices that the network was trained on
+  axes       where these slices' x, y and z pointed to (`cedice.inference.orientation`); "" if that is unknown, or differed
+  axes_assumed  true where axes rests on no header: the training data had none, or had lost theirs
+  channel    of colour images: grey, red, green or blue; null where the training data were grey
   made_from  study, data set, loss, alpha, seed, epochs, and hashes of the weights and slices behind it
   sha256     of the tensors and of the rest of this header
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from cedice.data.intensity import Intensity
+from cedice.described import Channel
 from cedice.errors import CediceError
 from cedice.files import replacing
 from cedice.training.weights import rebuild, tensors_sha256
@@ -35,6 +40,9 @@ class Model:
     intensity: Intensity
     size: int
     made_from: dict[str, Any]
+    axes: str = ""
+    axes_assumed: bool = False
+    channel: Channel | None = None
 
 
 def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
@@ -47,6 +55,9 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         "intensity": asdict(model.intensity),
         "size": model.size,
         "made_from": model.made_from,
+        "axes": model.axes,
+        "axes_assumed": model.axes_assumed,
+        "channel": model.channel,
     }
     header["sha256"] = tensors_sha256(state, json.dumps(header, sort_keys=True))
     with replacing(file) as new:
@@ -58,15 +69,27 @@ def load(file: Path, device: torch.device) -> Model:
     try:
         with safe_open(file, framework="pt") as stored:
             header = json.loads(stored.metadata()["cedice"])
+        if "sha256" not in header and "network" in header:
+            raise CediceError(f"{file}: the weights of a training, which lack what a prediction needs; {_advice(file)}")
         state = load_file(file)
         if header.pop("sha256") != tensors_sha256(state, json.dumps(header, sort_keys=True)):
             raise ValueError("its bytes are not those that were written")
         network = rebuild(header["network"], state)
         classes, size = tuple(header["classes"]), header["size"]
-        model = Model(network, classes, Intensity(**header["intensity"]), size, header["made_from"])
+        # Files of version 0.1.0 have none of the last three.
+        axes, assumed, channel = header.get("axes", ""), header.get("axes_assumed", False), header.get("channel")
+        intensity = Intensity(**header["intensity"])
+        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CediceError(
             f"{file}: not a readable model file ({error}); get it again, or make it with `cedice release`"
         ) from error
     network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # not typed
     return model
+
+
+def _advice(file: Path) -> str:
+    """The command that makes a model file of a training's weights, as far as their path tells (`cedice.paths.weights`)."""
+    match = re.fullmatch(r"(?:.*/)?models/([^/]+)/([^/]+)/([^/]+)-seed(\d+)\.safetensors", file.as_posix())
+    names = " ".join(match.groups()) if match else "STUDY DATASET LOSS SEED"
+    return f"make a model file of them: cedice release {names} -o my-model.safetensors"

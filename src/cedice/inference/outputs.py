@@ -5,52 +5,60 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from cedice.data import nifti
+from cedice.data import nifti, reading
 from cedice.data.reading import Scan
-from cedice.files import replacing, save_figure, write_arrays
+from cedice.files import save_figure, write_arrays
+from cedice.inference.label import turned
 
 _SHOWN = 12  # slices
 # Told apart by every kind of colour vision; background first, and never painted. After the last it starts anew.
 _COLOURS = ("#000000", "#EE7733", "#0077BB", "#33BBEE", "#EE3377", "#009988", "#CC3311")
 
 
-def write(scan: Scan, labels: np.ndarray, probabilities: np.ndarray | None, classes: tuple[str, ...], folder: Path) -> None:
-    """Write ``<scan>_labels`` (.nii.gz on a volume's grid with its header, or .png with a palette), ``<scan>_preview.png`` and,
-    if given, ``<scan>_probabilities`` (.nii.gz with the classes as fourth axis, or .npz with ``probabilities``).
+def names(path: Path, probabilities: bool) -> list[str]:
+    """The files that `write` makes of a scan."""
+    name, volume = reading.scan_name(path), reading.is_volume(path)
+    kept = [f"{name}_probabilities.{'nii.gz' if volume else 'npz'}"] if probabilities else []
+    return [f"{name}_labels.{'nii.gz' if volume else 'png'}", f"{name}_preview.png", *kept]
 
-    labels (slices, H, W) uint8; probabilities (slices, C, H, W) float32.
+
+def write(
+    scan: Scan, labels: np.ndarray, probabilities: np.ndarray | None, classes: tuple[str, ...], folder: Path, axes: str
+) -> None:
+    """Write ``<scan>_labels`` (.nii.gz on a volume's grid, or .png with a palette), ``<scan>_preview.png`` and, if given,
+    ``<scan>_probabilities`` (.nii.gz with the classes as fourth axis, or .npz with ``probabilities``).
+
+    labels (slices, H, W) uint8; probabilities (slices, C, H, W) float32; the preview shows the slices as they lie turned to
+    ``axes``, which is how the network saw them.
     """
+    label_file, preview_file, *probabilities_file = (folder / name for name in names(scan.file, probabilities is not None))
     if scan.is_volume:
-        with replacing(folder / f"{scan.name}_labels.nii.gz") as new:
-            nifti.write_onto(new, labels.transpose(2, 1, 0), scan.file)
+        nifti.write_onto(label_file, labels.transpose(2, 1, 0), scan.file)
         if probabilities is not None:
-            with replacing(folder / f"{scan.name}_probabilities.nii.gz") as new:
-                nifti.write_onto(new, probabilities.transpose(3, 2, 0, 1), scan.file)
+            nifti.write_onto(probabilities_file[0], probabilities.transpose(3, 2, 0, 1), scan.file)
     else:
-        with replacing(folder / f"{scan.name}_labels.png") as new:
-            picture = Image.fromarray(labels[0], mode="P")
-            picture.putpalette([round(255 * part) for label in range(len(classes)) for part in to_rgb(_colour(label))])
-            picture.save(new)
+        picture = Image.fromarray(labels[0], mode="P")
+        picture.putpalette([round(255 * part) for label in range(len(classes)) for part in to_rgb(_colour(label))])
+        picture.save(label_file)
         if probabilities is not None:
-            write_arrays(folder / f"{scan.name}_probabilities.npz", probabilities=probabilities[0])
-    names = [f"slice {number}" for number in range(len(labels))]
-    save_figure(preview(scan.name, names, scan.image, labels, classes), folder / f"{scan.name}_preview.png")
+            write_arrays(probabilities_file[0], probabilities=probabilities[0])
+    image, painted = (turned(each, scan.axes, axes) for each in (scan.image, labels))
+    slices = [f"slice {number}" for number in range(len(painted))]
+    save_figure(preview(scan.name, slices, image, painted, classes), preview_file)
 
 
-def volumes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
-    """scan, class, voxels and ml (NaN where the scan does not say how large a voxel is), a row a foreground class."""
-    counts = np.bincount(labels.ravel(), minlength=len(classes))
-    rows = [
-        {"scan": scan.name, "class": name, "voxels": int(count), "ml": None if scan.voxel_ml is None else count * scan.voxel_ml}
+def sizes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> list[dict]:
+    """{scan, class, voxels, ml} of every foreground class; ml is None where the scan does not say how large a voxel is."""
+    counts = np.bincount(labels.ravel(), minlength=len(classes)).tolist()
+    return [
+        {"scan": scan.name, "class": name, "voxels": count, "ml": None if scan.voxel_ml is None else count * scan.voxel_ml}
         for name, count in list(zip(classes, counts, strict=True))[1:]
     ]
-    return pd.DataFrame(rows).astype({"ml": float})
 
 
 def preview(title: str, names: Sequence[str], image: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:

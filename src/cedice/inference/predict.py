@@ -1,70 +1,69 @@
-"""From a person's scan to a label map on the scan's own grid."""
+"""Label many scans: nothing is begun that must not be finished, and one damaged scan stops no other."""
 
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch.nn import functional
-from tqdm import tqdm
-
 from cedice.data import reading
-from cedice.data.preprocess import resize_image
-from cedice.data.reading import Scan
-from cedice.errors import CediceError
+from cedice.errors import CediceError, within_memory
+from cedice.inference import label, orientation, outputs
 from cedice.inference.model_file import Model
-from cedice.training.forward import autocast, most_probable
-
-_BATCH = 8  # slices
+from cedice.inference.results import Results
 
 
-def find(given: list[Path]) -> list[Path]:
-    """The scans among files and folders, a folder's sorted by name; CediceError for one that is no scan, a folder without any,
-    and two whose results would have one name."""
-    found = []
-    for path in given:
-        inside = sorted(file for file in path.iterdir() if reading.is_scan(file)) if path.is_dir() else [path]
-        if not inside:
-            raise CediceError(f"{path}: no scan in this folder ({reading.KINDS})")
-        found += inside
-    names: dict[str, Path] = {}
-    for path in found:
-        if not path.is_file():
-            raise CediceError(f"{path}: no such file")
-        if not reading.is_scan(path):
-            raise CediceError(f"{path}: no scan that can be read ({reading.KINDS})")
-        if (other := names.setdefault(reading.scan_name(path), path)) is not path:
-            raise CediceError(f"{path} and {other} would be given one name; predict them into different folders")
-    return found
+def predict(model: Model, paths: list[Path], results: Results, precision: str, probabilities: bool, overwrite: bool) -> None:
+    """Label every scan into the folder; a line on standard output for each, warnings and failures on standard error.
 
-
-def predict(model: Model, scan: Scan, precision: str, keep: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """(labels (slices, H, W) uint8, probabilities (slices, C, H, W) float32 if ``keep``, else None), on the scan's own grid.
-
-    The network's probabilities are resized, not its labels, so that borders follow the scan's pixels: bilinear, widened to
-    the area of an output pixel where it shrinks. The label is the most probable class. A few slices are taken at a time.
+    CediceError before the first where a result may not be written (`Results.check`), and at the end where a scan failed.
     """
-    device = next(model.network.parameters()).device
-    image = model.intensity.scale(scan.image, scan.file)
-    labels, kept = np.empty(image.shape, np.uint8), []
-    with tqdm(total=len(image), desc=scan.name, unit="slice", leave=False, disable=None) as bar:
-        for start in range(0, len(image), _BATCH):
-            batch = image[start : start + _BATCH]
-            pixels = torch.from_numpy(np.stack([resize_image(each, model.size) for each in batch])).unsqueeze(1).to(device)
-            pixels = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), autocast(device, precision):
-                logits = model.network(pixels)
-            likely = _probabilities(logits.float().contiguous())
-            if likely.shape[2:] != batch.shape[1:]:
-                likely = functional.interpolate(likely, batch.shape[1:], mode="bilinear", align_corners=False, antialias=True)
-            labels[start : start + len(batch)] = most_probable(likely).cpu().numpy()
-            if keep:
-                kept.append(likely.cpu().numpy())
-            bar.update(len(batch))
-    return labels, np.concatenate(kept) if keep else None
+    results.check({path: outputs.names(path, probabilities) for path in paths}, overwrite)
+    warned: Counter[str] = Counter()
+    failed = 0
+    for path in paths:
+        try:
+            warnings = _one(model, path, results, precision, probabilities)
+        except CediceError as error:
+            if len(paths) == 1:
+                raise
+            failed += 1
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            continue
+        for warning in warnings:
+            if not warned[warning]:
+                print(f"warning: {path}: {warning}", file=sys.stderr, flush=True)
+            warned[warning] += 1
+    for warning, count in warned.items():
+        if count > 1:
+            print(f"warning: {count - 1} more: {warning}", file=sys.stderr)
+    if failed:
+        raise CediceError(f"{failed} of {len(paths)} scans could not be labelled; the others are in {results.folder}")
 
 
-def _probabilities(logits: torch.Tensor) -> torch.Tensor:
-    if logits.shape[1] > 1:
-        return logits.softmax(dim=1)
-    foreground = logits.sigmoid()
-    return torch.cat([1 - foreground, foreground], dim=1)
+def _one(model: Model, path: Path, results: Results, precision: str, probabilities: bool) -> list[str]:
+    with within_memory(path), _torch_within_memory():
+        scan = reading.scan(path, model.channel)
+        turn = orientation.turn(scan, model.axes, model.axes_assumed)
+        labels, likely = label.label(model, scan, turn.axes, precision, probabilities)
+        sizes = outputs.sizes(scan, labels, model.classes)
+        with results.adding(path, scan.name, sizes) as folder:
+            outputs.write(scan, labels, likely, model.classes, folder, turn.axes)
+    print(f"{scan.name}: {', '.join(_told(row) for row in sizes)}", flush=True)
+    empty = "" if labels.any() else "background only; is it of the kind that the model's card names?"
+    return [warning for warning in (scan.warning, model.intensity.doubt(scan.image), turn.warning, empty) if warning]
+
+
+@contextmanager
+def _torch_within_memory() -> Iterator[None]:
+    """PyTorch has an error of its own for it, on either device."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        raise MemoryError(str(error)) from error
+
+
+def _told(row: dict) -> str:
+    return f"{row['class']} {row['voxels']} voxels" if row["ml"] is None else f"{row['class']} {row['ml']:.1f} ml"

@@ -1,0 +1,237 @@
+"""Whose files are in the folder of results, and what a second run does there."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from grey import cedice, write_model
+
+from cedice.errors import CediceError
+from cedice.files import sha256
+from cedice.inference import outputs
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    return write_model(tmp_path / "grey.safetensors")
+
+
+def put(path: Path, seed: int = 0, shape: tuple[int, ...] = (40, 36, 3)) -> Path:
+    """A scan of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    voxels = np.random.default_rng(seed).integers(-900, 900, shape).astype(np.int16)
+    image = nibabel.Nifti1Image(voxels, np.diag([-1, -1, 3, 1.0]))
+    image.header.set_xyzt_units("mm")
+    image.to_filename(path)
+    return path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in folder.iterdir()}
+
+
+def rows(file: Path) -> dict[str, int]:
+    """{scan: number of its rows}."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        names = [row["scan"] for row in csv.DictReader(stream)]
+    return {name: names.count(name) for name in dict.fromkeys(names)}
+
+
+def test_a_persons_own_labels_stay(tmp_path, model):
+    """They are named as results are, and lie beside the scan."""
+    scan, own = put(tmp_path / "heart.nii.gz"), put(tmp_path / "heart_labels.nii.gz", 1)
+    before = contents(tmp_path)
+    with pytest.raises(CediceError, match=r"would replace heart_labels.nii.gz \(cedice did not write it\)"):
+        cedice("predict", model, scan, "-o", tmp_path)
+    assert contents(tmp_path) == before
+    cedice("predict", model, scan, "-o", tmp_path, "--overwrite")
+    assert contents(tmp_path)[own.name] != before[own.name]
+
+
+def test_nothing_is_begun_before_all_targets_are_known(tmp_path, model):
+    for number in range(3):
+        put(tmp_path / f"scans/s{number}.nii.gz", number)
+    put(tmp_path / "out/s2_labels.nii.gz", 9)
+    before = contents(tmp_path / "out")
+    with pytest.raises(CediceError, match="s2_labels"):
+        cedice("predict", model, tmp_path / "scans", "-o", tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_an_input_is_never_replaced(tmp_path, model, overwrite):
+    scan, labelled = put(tmp_path / "heart.nii.gz"), put(tmp_path / "heart_labels.nii.gz", 1)
+    before = contents(tmp_path)
+    with pytest.raises(CediceError, match=r"heart_labels.nii.gz is itself to be labelled"):
+        cedice("predict", model, scan, labelled, "-o", tmp_path, *overwrite)
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(CediceError, match=r"heart_labels.nii.gz is itself to be labelled"):
+        cedice("predict", model, scan, labelled, "-o", tmp_path / "link", *overwrite)
+    (tmp_path / "link").unlink()
+    assert contents(tmp_path) == before
+
+
+def test_a_second_run_replaces_what_the_first_wrote_and_keeps_the_other_scans(tmp_path, model):
+    first, second = put(tmp_path / "001.nii.gz", 1), put(tmp_path / "NA.nii.gz", 2)  # names that tables take for numbers
+    out = tmp_path / "out"
+    cedice("predict", model, first, second, "-o", out, "--probabilities")
+    before = contents(out)
+    cedice("predict", model, first, second, "-o", out, "--probabilities")
+    assert contents(out) == before
+    third = put(tmp_path / "third.nii.gz", 3)
+    cedice("predict", model, third, second, "-o", out)
+    assert rows(out / "volumes.csv") == {"001": 2, "third": 2, "NA": 2}
+    assert (out / "001_probabilities.nii.gz").is_file()
+    assert not (out / "NA_probabilities.nii.gz").exists(), "of labels that are gone"
+    after = contents(out)
+    assert all(after[name] == before[name] for name in ("001_labels.nii.gz", "NA_labels.nii.gz", "001_preview.png"))
+
+
+def test_labels_that_were_corrected_by_hand_stay(tmp_path, model):
+    scan = put(tmp_path / "heart.nii.gz")
+    cedice("predict", model, scan, "-o", tmp_path / "out")
+    put(tmp_path / "out/heart_labels.nii.gz", 5)
+    with pytest.raises(CediceError, match=r"heart_labels.nii.gz \(changed since cedice wrote it\)"):
+        cedice("predict", model, scan, "-o", tmp_path / "out")
+    (tmp_path / "out/volumes.csv").write_text("mine\n")
+    with pytest.raises(CediceError, match=r"volumes.csv \(changed since .*heart_labels"):
+        cedice("predict", model, scan, "-o", tmp_path / "out")
+    cedice("predict", model, scan, "-o", tmp_path / "out", "--overwrite")
+    assert rows(tmp_path / "out/volumes.csv") == {"heart": 2}
+
+
+def test_two_scans_of_one_name_do_not_share_results(tmp_path, model):
+    one, other = put(tmp_path / "a/heart.nii.gz", 1), put(tmp_path / "b/heart.nii.gz", 2)
+    with pytest.raises(CediceError, match=r"a/heart.nii.gz and .*b/heart.nii.gz: the results of both would be named heart_"):
+        cedice("predict", model, one, other, "-o", tmp_path / "out")
+    cedice("predict", model, one, "-o", tmp_path / "out")
+    with pytest.raises(CediceError, match="of another scan of this name"):
+        cedice("predict", model, other, "-o", tmp_path / "out")
+
+
+def test_a_scan_that_is_given_twice_is_labelled_once(tmp_path, model, capsys):
+    scan = put(tmp_path / "scans/heart.nii.gz")
+    cedice("predict", model, scan, tmp_path / "scans", scan, tmp_path / "scans/../scans/heart.nii.gz", "-o", tmp_path / "out")
+    assert capsys.readouterr().out.count("heart: ") == 1
+
+
+def test_results_and_masks_in_a_folder_are_no_scans(tmp_path, model, capsys):
+    put(tmp_path / "heart.nii.gz")
+    put(tmp_path / "heart_gt.nii.gz", 1)
+    put(tmp_path / "._heart.nii.gz", 1)
+    for _ in range(2):
+        cedice("predict", model, tmp_path, "-o", tmp_path, "--probabilities")
+        said = capsys.readouterr()
+        assert said.out.count("\n") == 1
+    assert "left out as results or masks, by their names: 4 files" in said.err
+    (tmp_path / "heart.nii.gz").unlink()
+    with pytest.raises(CediceError, match="no scan in this folder but results or masks, as heart_gt"):
+        cedice("predict", model, tmp_path, "-o", tmp_path)
+
+
+def test_a_batch_goes_on_after_a_damaged_scan(tmp_path, model, capsys):
+    for number in (1, 2, 4):
+        put(tmp_path / f"scans/s{number}.nii.gz", number)
+    (tmp_path / "scans/s3.nii.gz").write_bytes((tmp_path / "scans/s1.nii.gz").read_bytes()[:300])
+    with pytest.raises(CediceError, match="1 of 4 scans could not be labelled"):
+        cedice("predict", model, tmp_path / "scans", "-o", tmp_path / "out")
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "s3.nii.gz" in errors[0]
+    assert rows(tmp_path / "out/volumes.csv") == {"s1": 2, "s2": 2, "s4": 2}
+
+
+def test_little_memory_is_one_line(tmp_path, model, monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError("Unable to allocate 600. MiB for an array with shape (300, 512, 512) and data type float64")
+
+    monkeypatch.setattr("cedice.data.nifti.read", full)
+    with pytest.raises(CediceError, match=r"ct.nii.gz: does not fit into the memory"):
+        cedice("predict", model, put(tmp_path / "ct.nii.gz"), "-o", tmp_path / "out")
+
+
+def test_a_failure_leaves_the_first_results_whole(tmp_path, model, monkeypatch):
+    scan = put(tmp_path / "heart.nii.gz")
+    cedice("predict", model, scan, "-o", tmp_path / "out")
+    before = contents(tmp_path / "out")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outputs, "save_figure", interrupted)  # the labels are written by then
+    with pytest.raises(KeyboardInterrupt):
+        cedice("predict", model, scan, "-o", tmp_path / "out", "--probabilities")
+    assert contents(tmp_path / "out") == before
+
+
+def test_ctrl_c_leaves_whole_results_only(tmp_path, model):
+    for number in range(40):
+        put(tmp_path / f"scans/s{number:02}.nii.gz", number)
+    out, command = (
+        tmp_path / "out",
+        [sys.executable, "-m", "cedice.cli", "predict", model, tmp_path / "scans", "-o", tmp_path / "out"],
+    )
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while len(list(out.glob("*_labels.nii.gz"))) < 2 and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == "error: interrupted; nothing was left half-written"
+    labelled = rows(out / "volumes.csv")
+    assert 0 < len(labelled) < 40
+    assert {path.name for path in out.iterdir()} == {"volumes.csv", "cedice-written.csv"} | {
+        name for scan in labelled for name in outputs.names(Path(f"{scan}.nii.gz"), False)
+    }
+    cedice("predict", model, tmp_path / "scans", "-o", out)
+    assert len(rows(out / "volumes.csv")) == 40
+
+
+def test_no_word_of_the_scans_header_goes_into_the_results(tmp_path, model):
+    scan = nibabel.load(put(tmp_path / "plain.nii.gz"))
+    for field, text in (
+        ("descrip", b"DOE^JANE"),
+        ("db_name", b"DOE^JANE"),
+        ("aux_file", b"DOE^JANE"),
+        ("intent_name", b"DOE^JANE"),
+    ):
+        scan.header[field] = text
+    scan.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"DOE^JANE born 1970"))
+    scan.to_filename(tmp_path / "scan.nii.gz")
+    assert b"DOE^JANE" in bytes(nibabel.load(tmp_path / "scan.nii.gz").header.extensions[0].get_content())
+    cedice("predict", model, tmp_path / "scan.nii.gz", "-o", tmp_path / "out", "--probabilities")
+    for kind in ("labels", "probabilities"):
+        written = nibabel.load(tmp_path / f"out/scan_{kind}.nii.gz")
+        assert not written.header.extensions
+        assert b"DOE" not in written.header.binaryblock
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path, model):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(CediceError, match="a folder is needed for the results"):
+        cedice("predict", model, put(tmp_path / "heart.nii.gz"), "-o", tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/cedice-written.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CediceError, match="not the list of files that cedice wrote"):
+        cedice("predict", model, tmp_path / "heart.nii.gz", "-o", tmp_path / "other")
+
+
+def test_only_background_is_said(tmp_path, model, capsys):
+    air = nibabel.Nifti1Image(np.full((40, 36, 3), -950, np.int16), np.eye(4))
+    for name in ("a", "b", "c"):
+        air.to_filename(tmp_path / f"{name}.nii.gz")
+    cedice("predict", model, *(tmp_path / f"{name}.nii.gz" for name in "abc"), "-o", tmp_path / "out")
+    said = capsys.readouterr()
+    assert "a: grey 0 voxels, white 0 voxels" in said.out
+    lines = [line for line in said.err.splitlines() if "background only" in line]
+    assert len(lines) == 2
+    assert lines[0].startswith("warning: ")
+    assert "a.nii.gz: background only" in lines[0]
+    assert lines[1].startswith("warning: 2 more: ")
