@@ -139,7 +139,7 @@ def test_a_windowed_volume_is_not_windowed_twice():
     rule = Intensity("window", -1250, 250)
     windowed = np.array([[0, 100, 255]], np.int16)
     np.testing.assert_array_equal(rule.scale(windowed, ""), windowed)
-    np.testing.assert_allclose(rule.scale(np.array([-2000, -1250, -500, 250, 900]), ""), [0, 0, 127.5, 255, 255])
+    np.testing.assert_allclose(rule.scale(np.array([[-2000, -1250, -500, 250, 900]]), ""), [[0, 0, 127.5, 255, 255]])
 
 
 WRONG = {
