@@ -17,8 +17,8 @@ def write(job: Job) -> None:
     folder = paths.reports(job.study)
     write_csv(folder / "response.csv", responses, float_format="%.6g")
     write_csv(folder / "leakage.csv", leaked, float_format="%.6g")
-    save_figure(figures.response(points, f"Response to α (study {job.study})"), folder / "response.png")
-    write_text(folder / "experiments.md", markdown(responses, leaked, kept, job.study))
+    save_figure(figures.response(points, f"The effect of α ({job.note})"), folder / "response.png")
+    write_text(folder / "experiments.md", markdown(responses, leaked, kept, job.study, job.synthetic))
     print(f"{folder / 'experiments.md'} written")
 
 

@@ -6,7 +6,7 @@ from cedice.files import read_arrays, replacing, save_figure
 from cedice.params import LOSSES
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
-from cedice.reporting import figures
+from cedice.reporting.samples import predictions
 
 
 def samples(job: Job) -> None:
@@ -17,7 +17,7 @@ def samples(job: Job) -> None:
             files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed)) for dataset in job.datasets}
             labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
             title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, seed {seed})"
-            save_figure(figures.predictions(validation, labels, title), new / f"figure{number}.png")
+            save_figure(predictions(validation, labels, title), new / f"figure{number}.png")
     print(f"Figures 2 and 3 in {paths.samples(job.study)}")
 
 

@@ -5,17 +5,18 @@ from cedice.analysis.table1 import csv_rows, headline, summary
 from cedice.evaluation.runs import Run
 from cedice.files import write_csv, write_json, write_text
 from cedice.pipeline.stage import Job, run
-from cedice.reporting.table1 import markdown
+from cedice.reporting.table1 import markdown, terminal
 
 
 def table(job: Job) -> None:
     runs = {training.key: Run.of(training) for training in job.trainings}
-    found, folder = summary(runs), paths.reports(job.study)
-    text = markdown(found, runs, job.study, job.synthetic, job.params.loss.ce_dl.alpha)
-    write_json(folder / "summary.json", found)
-    write_json(folder / "metrics.json", headline(found))
-    write_csv(folder / "table1.csv", csv_rows(found))
+    numbers, folder, alpha = summary(runs), paths.reports(job.study), job.params.loss.ce_dl.alpha
+    text = markdown(numbers, runs, job.study, job.synthetic, alpha, {dataset: job.unit(dataset) for dataset in job.datasets})
+    write_json(folder / "summary.json", numbers)
+    write_json(folder / "metrics.json", headline(numbers))
+    write_csv(folder / "table1.csv", csv_rows(numbers))
     write_text(folder / "table1.md", text)
+    print(terminal(numbers, job.study, job.synthetic, alpha))
     print(f"{folder / 'table1.md'} written")
 
 

@@ -1,5 +1,7 @@
 """Judge the paper's statements (`verdict.csv`, `verdict.md`) from counts, border distances and targets."""
 
+import json
+
 from cedice import paths
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation.counts import check_units, load_counts
@@ -11,10 +13,14 @@ from cedice.tables import read_table
 
 
 def verdict(job: Job) -> None:
-    table = judge({training.key: _measured(job, training) for training in job.trainings})
+    study = {training.key: _measured(job, training) for training in job.trainings}
+    table = judge(study, {dataset: job.unit(dataset) for dataset in job.datasets})
     folder = paths.reports(job.study)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    tails = {dataset: numbers["ce_dl_minus_ce_last_epochs"]["foreground"] for dataset, numbers in summary.items()}
+    means = {dataset: {metric: tail[metric]["mean"] for metric in tail} for dataset, tail in tails.items()}
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
-    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic))
+    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic, means))
     print(f"{folder / 'verdict.md'} written")
 
 

@@ -88,12 +88,38 @@ def test_the_audit_finds_the_convention_that_made_the_numbers(monkeypatch):
     }
     monkeypatch.setitem(conventions.TABLE_1, "acdc", theirs)
     found = conventions.audit(ours, "acdc", batch=4)
-    best = conventions.best(found)
+    best = conventions.ranked(found).iloc[0]
     assert (best["grouping"], best["background"], best["empty"]) == ("slice", "without", "0")
     assert len(found) == 2 * (3 + 1 + 1 + 1)  # only single slices lack a class
     assert found["misfit"].is_monotonic_increasing
     text = markdown({"acdc": found}, {"acdc": ours}, "small", synthetic=False, batch=4)
-    assert "Best fit: per slice, without background, an absent class scores 0" in text
+    assert "per slice, without background, an absent class scores 0 (misfit" in text.split("; next")[0]
+
+
+def test_implied_numbers_scale_the_dice_of_every_region():
+    counts = table(3)
+    ours = conventions.values(counts, "pooled", False, math.nan, 4)
+    same = conventions.implied(counts, "pooled", False, math.nan, 4, ours["pixel_error"])
+    assert same == pytest.approx({"dice": ours["dice"], "iou": ours["iou"]})
+    half = conventions.implied(counts, "pooled", False, math.nan, 4, ours["pixel_error"] / 2)
+    assert 1 - half["dice"] == pytest.approx((1 - ours["dice"]) / 2)
+    one = counts[counts["class"] < 2]  # of one region IoU follows from Dice, whatever the error
+    found = conventions.implied(one, "pooled", False, math.nan, 4, 0.001)
+    assert conventions.gap(found["dice"], found["iou"]) == pytest.approx(0)
+    absent = conventions.implied(counts, "slice", False, 0.0, 4, 0.0)  # faultless, but for the class that slice 3 lacks
+    assert absent["dice"] == pytest.approx(1 - 1 / (SLICES * (CLASSES - 1)))
+
+
+def test_networks_far_from_the_paper_determine_nothing(monkeypatch):
+    counts = {(loss, 0): table(0) for loss in ("ce", "ce_dl")}
+    assert not conventions.determined(conventions.audit(counts, "acdc", batch=4), "acdc")  # 0.2 of the pixels are wrong
+    errors = {f"{loss}_pixel_error": [0.007, 0.007] for loss in ("ce", "ce_dl")}
+    near = pd.DataFrame({"excluded": "", "misfit": [0.002, 0.005], **errors})
+    assert conventions.determined(near, "acdc")
+    assert not conventions.determined(near.assign(ce_pixel_error=0.02), "acdc")
+    assert not conventions.determined(near.assign(misfit=[0.002, 0.003]), "acdc")
+    text = markdown({"acdc": conventions.audit(counts, "acdc", 4)}, {"acdc": counts}, "small", synthetic=False, batch=4)
+    assert "**ACDC**: undetermined. Best fit:" in text
 
 
 def test_one_region_is_excluded_by_its_identity():

@@ -39,35 +39,49 @@ def base() -> runs.Runs:
     return {("acdc", loss, seed): run_of(BASE + gain) for (loss, seed), gain in gains.items()}
 
 
+def dice_pooled(base: runs.Runs) -> float:
+    return base["acdc", "ce", 0].history["dice_foreground"].iloc[-1]
+
+
 def alpha(value: float, gain: float, seed: int = 0) -> Experiment:
     return Experiment(f"alpha-{value}", {response.ALPHA: value}, {("acdc", "ce_dl", seed): run_of(BASE + gain)})
 
 
-def test_the_response_by_hand(base):
+def test_the_effect_of_alpha_by_hand(base):
     points = response.by_alpha(base, 1.0, [alpha(2.0, 0.05), alpha(0.5, 0.15), alpha(0.5, 0.15, seed=1)])
     assert {value: list(runs) for value, runs in points["acdc"].items()} == {0.0: [0, 1], 0.5: [0, 1], 1.0: [0, 1], 2.0: [0]}
     found = response.response(points).set_index("alpha")
     dice = {gain: 2 * (BASE + gain).round(2) / (1 + (BASE + gain).round(2)) for gain in (0.0, 0.05, 0.15)}  # a patient's
     for value, gain in ((0.5, 0.15), (2.0, 0.05)):
         row = found.loc[value]
-        assert row["more"] == pytest.approx((dice[gain] - dice[0.0]).mean(), abs=0.002)
-        assert row["low"] < row["more"] < row["high"]
+        assert row["minus_zero"] == pytest.approx((dice[gain] - dice[0.0]).mean(), abs=0.002)
+        assert row["low"] < row["minus_zero"] < row["high"]
         assert row["units"] == len(BASE)
     assert found.loc[1.0, "foreground_std"] > 0.01
     assert pd.isna(found.loc[2.0, "foreground_std"])
-    assert pd.isna(found.loc[0.0, "more"])
+    assert pd.isna(found.loc[0.0, "minus_zero"])
+    # α = 2 has seed 0 alone, so all are compared on that: α = 1 gains 0.1 there, and 0.2 on seed 1.
+    assert set(found["shared"]) == {"0"}
+    dice_of_one = 2 * (BASE + 0.1).round(2) / (1 + (BASE + 0.1).round(2))
+    assert found.loc[1.0, "minus_zero"] == pytest.approx((dice_of_one - dice[0.0]).mean(), abs=0.002)
+    tails = [np.mean([0.5, pooled]) for pooled in (found.loc[2.0, "foreground_mean"], dice_pooled(base))]
+    assert found.loc[2.0, "last_epochs_minus_zero"] == pytest.approx(tails[0] - tails[1])
     assert found.loc[2.0, "last_epochs_mean"] == pytest.approx((0.5 + found.loc[2.0, "foreground_mean"]) / 2)
 
 
 def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
-    runs = {("acdc", loss, 0): run_of(BASE + 0.1) for loss in LOSSES}
+    runs = {("acdc", loss, 0): run_of(BASE + gain) for loss, gain in zip(LOSSES, (0.05, 0.1), strict=True)}
     leaked = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 7): run_of(BASE)})  # no honest seed 7
     found = response.leakage(base, [leaked, alpha(2.0, 0.1)], "small").set_index(["loss", "metric"])
     plain = found.loc[("ce", "dice")]
     assert (plain["seeds"], plain["spread"]) == (1, 0)
     assert plain["gained"] == pytest.approx(plain["by_slice"] - plain["by_patient"])
-    assert plain["gained"] > 0.02
+    assert plain["gained"] > 0.015
     assert plain["share"] == pytest.approx(plain["gained"] / (0.9090 - plain["by_patient"]))
+    assert plain["average"] == "with_background"
+    assert plain["last_epochs_gained"] == pytest.approx(plain["gained"] / 2)  # of two epochs, the first alike
+    beyond = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 0): run_of(BASE + 0.2)})
+    assert pd.isna(response.leakage(base, [beyond], "small")["share"][0])  # no share of the gap is more than the whole of it
     with_dice = found.loc[("ce_dl", "dice")]
     assert with_dice["gained"] == 0
     assert with_dice["spread"] > 0.02
@@ -77,7 +91,7 @@ def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
 def test_other_experiments_are_listed_with_their_changes_and_collapses(base):
     points = response.by_alpha(base, 1.0, [])
     no_norm = Experiment("no-norm", {"small.train.norm": "none"}, {("acdc", "ce", 0): run_of(BASE * 0, collapsed=(1, 1))})
-    text = markdown(response.response(points), response.leakage(base, [no_norm], "small"), [no_norm], "small")
+    text = markdown(response.response(points), response.leakage(base, [no_norm], "small"), [no_norm], "small", False)
     assert "| no-norm | `small.train.norm: none` | ACDC | CE | 0 | 2 | 2 (1–2) |" in text
     assert "0.0000†" in text
     assert "What a split by slice gains" not in text

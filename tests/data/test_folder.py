@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -281,6 +282,7 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
         assert "mine" in text
         assert not re.search(r"ACDC|COVID|\| the paper \| CE", text), name
     assert "misfit" not in pd.read_csv(reports / "conventions.csv")
+    shutil.copy(ROOT / "reports/own/experiments.md", reports)
     command("dvc", "init", "--no-scm", cwd=project)
     status, output = command("dvc", "repro", "--dry", "page@own", cwd=project)
     assert status == 0, output

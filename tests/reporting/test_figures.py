@@ -1,5 +1,7 @@
 """Figures: the same bytes every time, the same slices for both losses, the network as it is."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,9 @@ from cedice.data.slices import Slices
 from cedice.evaluation.runs import Run
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.paper import TABLE_1
-from cedice.reporting import figures
+from cedice.reporting import figures, samples
+from cedice.reporting.forest import forest
+from cedice.reporting.network import network
 
 NETWORK = {"in_channels": 1, "out_channels": 4, "base_channels": 4, "depth": 3, "norm": "batch", "padding": "same"}
 
@@ -24,14 +28,28 @@ def val(count: int, classes: int) -> Slices:
     return Slices(images, masks, pd.DataFrame({"slice": [f"s{number}" for number in range(count)]}))
 
 
+def judged() -> pd.DataFrame:
+    """A verdict's table of two data sets, one of them with one training."""
+    means = {"dice": 0.05, "iou": 0.06, "pixel_error": -0.002, "border": -0.1, "small_targets": np.nan}
+    verdicts = {"acdc": "confirmed", "mine": "not testable"}
+    rows = []
+    for (dataset, verdict), (measure, mean) in itertools.product(verdicts.items(), means.items()):
+        half = 0.01 if verdict == "confirmed" else np.nan
+        row = {"dataset": dataset, "measure": measure, "unit": "patient", "units": 5, "mean": mean, "paper": np.nan}
+        row |= {"low": mean - half, "high": mean + half, "verdict": "not measured" if np.isnan(mean) else verdict}
+        rows.append(row)
+    rows[0]["paper"] = 0.0164
+    return pd.DataFrame(rows)
+
+
 def drawn():
     validation = {"acdc": val(20, 4), "covid19": val(9, 2)}
     labels = {dataset: np.roll(part.masks, 3, axis=1) for dataset, part in validation.items()}
     columns = {f"{metric}_{convention}": np.linspace(0.1, 0.9, 4) for metric in METRICS for convention in CONVENTIONS}
     history = pd.DataFrame({"epoch": range(1, 5), **columns})
     histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
-    yield figures.network(NETWORK)
-    yield figures.predictions(validation, labels, "predictions")
+    yield network(NETWORK)
+    yield samples.predictions(validation, labels, "predictions")
     yield figures.curves(histories, alphas, "curves", TABLE_1["acdc"])
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
     yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
@@ -41,6 +59,7 @@ def drawn():
         for name in validation
     ]
     yield figures.sizes(pd.concat(rows), alphas, "sizes")
+    yield forest(judged(), "verdict")
     runs = {0: Run(None, history, {}), 1: Run(None, history + 0.01, {})}
     yield figures.response({name: {0.0: runs, 1.0: {0: runs[0]}} for name in validation}, "response")
 
@@ -57,16 +76,16 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path):
 
 
 def test_samples_are_evenly_spaced_ranks_of_size_and_never_empty():
-    assert figures.choose_samples(val(20, 4)) == [4, 7, 10, 13, 16]
-    assert 0 not in figures.choose_samples(val(6, 2))
+    assert samples.choose(val(20, 4)) == [4, 7, 10, 13, 16]
+    assert 0 not in samples.choose(val(6, 2))
 
 
 def test_the_network_figure_shows_measured_shapes():
-    texts = [text.get_text() for text in figures.network(NETWORK).axes[0].texts]
+    texts = [text.get_text() for text in network(NETWORK).axes[0].texts]
     assert texts[0:2] == ["1", "256×256"]
     assert [texts[index] for index in range(2, 10, 2)] == ["4", "8", "16", "32"]
     assert texts[9] == "32×32"
-    valid = figures.network(NETWORK | {"padding": "valid"}).axes[0].texts
+    valid = network(NETWORK | {"padding": "valid"}).axes[0].texts
     assert valid[3].get_text() == "344×344"  # 348 in, mirrored, less two unpadded convolutions
 
 
@@ -86,3 +105,30 @@ def test_a_curve_is_the_mean_of_the_seeds_and_its_band_reaches_to_the_extremes()
     assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.5])
     bands = [band.get_paths()[0].get_extents() for band in axes.collections]
     assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.6)] * 2  # of CE alone, in both conventions
+
+
+def test_the_forest_shows_differences_intervals_and_the_paper_and_better_lies_to_the_right():
+    above, other, below, _ = forest(judged(), "a test").axes
+    assert [line.get_xdata()[0] for line in above.lines if line.get_marker() == "D"] == [0.0164]
+    assert [line.get_xdata()[0] for line in above.lines if line.get_marker() == "o"] == pytest.approx([0.05, 0.06, -0.1])
+    assert below.get_xlim()[0] > 0 > -0.002 > below.get_xlim()[1]  # less pixel error is better
+    labels = [label.get_text() for label in above.get_yticklabels()]
+    assert labels[0] == "raises Dice\n+0.050 (+0.040 … +0.060)"
+    assert labels[3] == "is better on small targets\nnot measured"
+    assert not other.collections  # one training has no interval
+
+
+@pytest.mark.parametrize("name", ["a$_{1^$b", "$x$", "a_b^c", "100 %", r"a\\b"])
+def test_figures_take_any_name(tmp_path, name):
+    history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
+    profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
+    both, alphas, part = {"ce": [history], "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}, val(9, 2)
+    named = Slices(part.images, part.masks, part.index.assign(slice=name))
+    made = [
+        figures.curves(both, alphas, name, None),
+        figures.errors({name: {"ce": [profile], "ce_dl": [profile]}}, alphas, name),
+        samples.predictions({name: named}, {name: part.masks}, name),
+        forest(judged().assign(dataset=lambda table: table["dataset"].replace("mine", name)), name),
+    ]
+    for figure in made:
+        files.save_figure(figure, tmp_path / "a.png")

@@ -5,11 +5,13 @@ import pytest
 
 from cedice.analysis import table1
 from cedice.errors import CediceError
-from cedice.evaluation import counts, runs
+from cedice.evaluation.counts import pooled_headline
+from cedice.evaluation.runs import Run, Runs
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.params import DATASETS, LOSSES
-from cedice.reporting.table1 import markdown
+from cedice.reporting import table1 as reported
 
+UNITS = {"acdc": "patient", "covid19": "slice"}
 RECORD = {
     "device": "a test",
     "versions": {"torch": "2"},
@@ -18,6 +20,10 @@ RECORD = {
     "peak_memory_mb": {"main": 1234},
     "revision": "0123456789abcdef+changes",
 }
+
+
+def markdown(summary: dict, runs: Runs, study: str, synthetic: bool, alpha: float) -> str:
+    return reported.markdown(summary, runs, study, synthetic, alpha, UNITS)
 
 
 def counts_with(wrong: int, classes: int) -> pd.DataFrame:
@@ -29,15 +35,15 @@ def counts_with(wrong: int, classes: int) -> pd.DataFrame:
     return table.assign(tn=100 * classes - table[["tp", "fp", "fn"]].sum(axis=1))
 
 
-def run_with(wrong: int, classes: int, epochs: int = 12, collapsed: int = 0) -> runs.Run:
+def run_with(wrong: int, classes: int, epochs: int = 12, collapsed: int = 0) -> Run:
     counts = counts_with(wrong, classes)
-    last = {f"{m}_{c}": v for c, values in counts.pooled_headline(counts).items() for m, v in values.items()}
+    last = {f"{m}_{c}": v for c, values in pooled_headline(counts).items() for m, v in values.items()}
     before = {name: value - 0.1 for name, value in last.items()}
     history = pd.DataFrame([before] * (epochs - 1) + [last]).assign(collapsed=collapsed)
-    return runs.Run(counts, history, RECORD)
+    return Run(counts, history, RECORD)
 
 
-def runs_with(ce: int, ce_dl: int, more: tuple[tuple[int, int], ...] = ()) -> runs.Runs:
+def runs_with(ce: int, ce_dl: int, more: tuple[tuple[int, int], ...] = ()) -> Runs:
     """Seed 0 with these numbers of wrong pixels, the seeds after it with those of ``more``."""
     classes = {"acdc": 4, "covid19": 2}
     return {
@@ -126,11 +132,34 @@ def test_synthetic_data_is_called_synthetic():
     real = markdown(found, runs, "small", synthetic=False, alpha=0.5)
     assert "ynthetic" not in real
     assert "CE + 0.5 · DL" in real
+    short = reported.terminal(found, "demo", synthetic=True, alpha=1)
+    assert len(short.splitlines()) <= 10
+    assert "synthetic data" in short.splitlines()[0]
+    assert all("(synthetic)" in line for line in short.splitlines()[2:])
+    assert "ACDC      CE + DL  0.9749↑" in reported.terminal(found, "small", synthetic=False, alpha=1)
+
+
+def test_what_the_paper_lacks_is_not_held_against_it():
+    runs = {("mine", *key[1:]): run for key, run in runs_with(20, 10).items() if key[0] == "acdc"}
+    text = reported.markdown(table1.summary(runs), runs, "own", False, 1, {"mine": "patient"})
+    assert "paper" not in text
+    assert "1 training (seed 0)" in text
+    assert "| 1 slice, 1 patient |" in text
+
+
+def test_the_paper_is_held_against_its_own_average():
+    found = table1.summary(runs_with(20, 10))
+    covid, acdc = found["covid19"]["ce"], found["acdc"]["ce"]
+    assert covid["minus_paper"]["dice"] == pytest.approx(covid["foreground"]["dice"] - 0.9497, abs=1e-6)
+    assert acdc["minus_paper"]["dice"] == pytest.approx(acdc["dice"] - 0.9090, abs=1e-6)
+    rows = table1.csv_rows(found).set_index(["dataset", "convention"])["paper"]
+    assert rows["covid19", "foreground"].notna().all()
+    assert rows["acdc", "foreground"].isna().all()
 
 
 def test_history_and_counts_of_different_trainings_are_refused():
     runs = runs_with(20, 10)
-    runs["acdc", "ce", 0] = runs.Run(counts_with(30, 4), runs["acdc", "ce", 0].history, RECORD)
+    runs["acdc", "ce", 0] = Run(counts_with(30, 4), runs["acdc", "ce", 0].history, RECORD)
     with pytest.raises(CediceError, match=r"acdc ce seed 0: dice .* different trainings"):
         table1.summary(runs)
 
@@ -140,9 +169,9 @@ def test_a_value_that_does_not_exist_is_null():
     nothing = pd.DataFrame(
         [{"slice": "s", "volume": "v", "patient": "p", "class": c, "tp": 400 * (c == 0), "fp": 0, "fn": 0} for c in range(4)]
     )
-    values = counts.pooled_headline(nothing)
+    values = pooled_headline(nothing)
     history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(collapsed=1)
-    runs["acdc", "ce", 0] = runs.Run(nothing, history, RECORD)
+    runs["acdc", "ce", 0] = Run(nothing, history, RECORD)
     found = table1.summary(runs)
     assert found["acdc"]["ce"]["foreground"]["dice"] is None
     assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0, "epoch_std": None}

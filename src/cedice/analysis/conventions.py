@@ -7,10 +7,11 @@ A convention is
 Dice and IoU are taken per group and class, then averaged over a group's classes, then over the groups; pixel error per
 group, then over the groups.
 
-Networks of another quality than the paper's give other numbers under the right convention too. What a convention does fix
-is how Dice and IoU go with pixel error: 1 − Dice and 1 − IoU grow in proportion to it, to first order. So each convention
-is asked what Dice and IoU our networks would have at the paper's pixel error (`implied`), and how far the paper's are from
-that (`misfit`). Of a data set that the paper does not have, only its own numbers are given.
+Networks of another quality than the paper's give other numbers under the right convention, too. What a convention does fix is
+how Dice goes with pixel error: in a group and class, 1 − Dice grows in proportion to it, to first order. So each convention is
+asked what Dice our networks would have at the paper's pixel error. IoU follows from the Dice of each group and class:
+Dice / (2 − Dice). The averages of both are `implied`; how far the paper's are from them is the `misfit`. Of a data set that
+the paper does not have, only its own numbers are given.
 """
 
 import itertools
@@ -31,50 +32,81 @@ COUNTED = ("tp", "fp", "fn")
 
 
 def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
-    """One row per convention, best fit first (for a data set that the paper lacks in the order above, and without what rests on
-    the paper's numbers): dataset, grouping, background, empty; for each loss dice, iou, pixel_error (means
-    over the seeds) and implied_dice, implied_iou; `distance`, the mean distance of the six numbers from the paper's; and
-    `misfit`, that of the four implied ones; `excluded`, "one region" where IoU would have to be Dice / (2 − Dice), as the
-    paper's is not, else "". Where no group lacks a class, `empty` is "any", and one row stands for three.
+    """One row per convention: dataset, grouping, background, empty; for each loss dice, iou, pixel_error (means over the
+    seeds). Where no group lacks a class, `empty` is "any", and one row stands for three.
+
+    Of a data set of the paper also, best fit first: for each loss implied_dice and implied_iou; `distance`, the mean distance
+    of the six numbers from the paper's; `misfit`, that of the four implied ones; `excluded`, "one region" where IoU would have
+    to be Dice / (2 − Dice), as the paper's is not, else "".
 
     ``batch``: the slices of a batch. CediceError where two trainings were counted on different slices.
     """
     same_slices(counts, dataset)
-    classes = next(iter(counts.values()))["class"].max() + 1
     papers, rows = TABLE_1.get(dataset), []
     for grouping, background, empty in itertools.product(GROUPINGS, BACKGROUNDS, EMPTIES):
+        convention = grouping, background == "with", EMPTIES[empty], batch
         row: dict[str, Any] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
-        far, misfit = [], []
         for loss in LOSSES:
-            each = [
-                values(table, grouping, background == "with", EMPTIES[empty], batch)
-                for (name, _), table in counts.items()
-                if name == loss
-            ]
-            mean = pd.DataFrame(each).mean()
-            row |= {f"{loss}_{metric}": mean[metric] for metric in METRICS}
-            if not papers:
-                continue
-            paper = papers[loss]
-            far += [abs(mean[metric] - paper[metric]) for metric in paper]
-            for metric in ("dice", "iou"):
-                slope = np.mean([(1 - found[metric]) / found["pixel_error"] for found in each if found["pixel_error"]])
-                row[f"{loss}_implied_{metric}"] = 1 - slope * paper["pixel_error"]
-                misfit.append(abs(row[f"{loss}_implied_{metric}"] - paper[metric]))
-        if papers:
-            single = grouping == "pooled" and background == "without" and classes == 2
-            row |= {"distance": np.mean(far), "misfit": np.mean(misfit), "excluded": "one region" if single else ""}
-        rows.append(row)
-    found = pd.DataFrame(rows).round(6)
-    numbers = found.columns.drop("empty")
-    same = found.groupby(["grouping", "background"], sort=False)["misfit" if papers else "ce_dice"].transform("nunique") == 1
-    found.loc[same, "empty"] = "any"
-    found = found.drop_duplicates(subset=[*numbers, "empty"])
-    return (found.sort_values("misfit", kind="stable") if papers else found).reset_index(drop=True)
+            tables = [table for (name, _), table in counts.items() if name == loss]
+            means = pd.DataFrame([values(table, *convention) for table in tables]).mean()
+            row |= {f"{loss}_{metric}": means[metric] for metric in METRICS}
+        rows.append(row | (_against(papers, counts, row, convention) if papers else {}))
+    table = pd.DataFrame(rows).round(6)
+    numbers = table.columns.drop("empty")
+    same = table.groupby(["grouping", "background"], sort=False)["misfit" if papers else "ce_dice"].transform("nunique") == 1
+    table.loc[same, "empty"] = "any"
+    table = table.drop_duplicates(subset=[*numbers, "empty"])
+    return (table.sort_values("misfit", kind="stable") if papers else table).reset_index(drop=True)
+
+
+def _against(
+    papers: dict[str, dict[str, float]], counts: Counts, row: dict[str, Any], convention: tuple[str, bool, float, int]
+) -> dict[str, Any]:
+    """The columns of a convention that rest on the paper's numbers."""
+    distances, misfits = [], []
+    columns: dict[str, Any] = {}
+    for loss, paper in papers.items():
+        tables = [table for (name, _), table in counts.items() if name == loss]
+        expected = pd.DataFrame([implied(table, *convention, paper["pixel_error"]) for table in tables]).mean()
+        columns |= {f"{loss}_implied_{metric}": expected[metric] for metric in expected.index}
+        distances += [abs(row[f"{loss}_{metric}"] - paper[metric]) for metric in paper]
+        misfits += [abs(expected[metric] - paper[metric]) for metric in expected.index]
+    classes = next(iter(counts.values()))["class"].max() + 1
+    single = convention[0] == "pooled" and not convention[1] and classes == 2
+    return columns | {
+        "distance": np.mean(distances),
+        "misfit": np.mean(misfits),
+        "excluded": "one region" if single else "",
+    }
 
 
 def values(counts: pd.DataFrame, grouping: str, background: bool, empty: float, batch: int) -> dict[str, float]:
     """dice, iou and pixel_error of a counts table (`cedice.evaluation.evaluate`) under one convention."""
+    tp, fp, fn = _sums(counts, grouping, batch)
+    first = 0 if background else 1
+    regions = tp[:, first:], fp[:, first:], fn[:, first:]
+    means = {"dice": _mean(dice(*regions, empty)), "iou": _mean(iou(*regions, empty))}
+    return means | {"pixel_error": float(np.mean(pixel_error(tp, fp, fn)))}
+
+
+def implied(counts: pd.DataFrame, grouping: str, background: bool, empty: float, batch: int, error: float) -> dict[str, float]:
+    """dice and iou under one convention, if 1 − Dice of every group and class were as many times as large as the pixel error
+    ``error`` is beside that of ``counts``. What a group lacks in both maps stays ``empty``."""
+    tp, fp, fn = _sums(counts, grouping, batch)
+    first = 0 if background else 1
+    regions = tp[:, first:], fp[:, first:], fn[:, first:]
+    ours, score = float(np.mean(pixel_error(tp, fp, fn))), dice(*regions)
+    if ours:
+        score = np.clip(1 - (1 - score) * error / ours, 0, 1)
+    absent = np.isnan(score)
+    return {
+        "dice": _mean(np.where(absent, empty, score)),
+        "iou": _mean(np.where(absent, empty, score / (2 - score))),
+    }
+
+
+def _sums(counts: pd.DataFrame, grouping: str, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """TP, FP, FN, each (groups, classes)."""
     classes = counts["class"].max() + 1
     places = counts.iloc[::classes]
     groups = {
@@ -88,14 +120,16 @@ def values(counts: pd.DataFrame, grouping: str, background: bool, empty: float, 
         total = np.zeros((groups.max() + 1, classes), np.int64)
         np.add.at(total, groups, counts[name].to_numpy().reshape(-1, classes))
         sums.append(total)
-    tp, fp, fn = (total[:, 0 if background else 1 :] for total in sums)
-    scores = {"dice": dice(tp, fp, fn, empty), "iou": iou(tp, fp, fn, empty)}
-    means = {name: pd.DataFrame(score).mean(axis=1).mean() for name, score in scores.items()}  # both leave out NaN
-    return means | {"pixel_error": float(np.mean(pixel_error(sums[0], sums[1], sums[2])))}
+    return sums[0], sums[1], sums[2]
+
+
+def _mean(scores: np.ndarray) -> float:
+    """Over the classes of a group, then over the groups; both leave out NaN."""
+    return pd.DataFrame(scores).mean(axis=1).mean()
 
 
 def gap(dice_value: float, iou_value: float) -> float:
-    """IoU less what one region of this Dice has, Dice / (2 − Dice): 0 for a single region, positive for a mean of several."""
+    """IoU minus what one region of this Dice has, Dice / (2 − Dice): 0 for a single region, positive for a mean of several."""
     return iou_value - dice_value / (2 - dice_value)
 
 
@@ -104,11 +138,21 @@ def foreground_behind(counts: Counts, dataset: str, loss: str, grouping: str, em
     ratios = []
     for (name, _), table in counts.items():
         if name == loss:
-            both = [values(table, grouping, background, EMPTIES[empty], batch)["dice"] for background in (True, False)]
-            ratios.append((1 - both[1]) / (1 - both[0]))
+            whole, foreground = (
+                values(table, grouping, background, EMPTIES[empty], batch)["dice"] for background in (True, False)
+            )
+            ratios.append((1 - foreground) / (1 - whole))
     return 1 - (1 - TABLE_1[dataset][loss]["dice"]) * float(np.mean(ratios))
 
 
-def best(table: pd.DataFrame) -> pd.Series:
-    """The convention of an `audit` that fits best among those not excluded."""
-    return table[table["excluded"] == ""].iloc[0]
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Those of an `audit` of a data set of the paper that are not excluded, best fit first; one row for each misfit."""
+    return table[table["excluded"] == ""].drop_duplicates(subset="misfit").reset_index(drop=True)
+
+
+def determined(table: pd.DataFrame, dataset: str) -> bool:
+    """Whether an `audit` tells the paper's convention: the next best misfit is more than twice the best, and our pixel error
+    within a factor 2 of the paper's, so that `implied` does not extrapolate."""
+    best, following = ranked(table).iloc[0], ranked(table).iloc[1]
+    ratios = [best[f"{loss}_pixel_error"] / TABLE_1[dataset][loss]["pixel_error"] for loss in LOSSES]
+    return bool(following["misfit"] > 2 * best["misfit"] and min(ratios) >= 0.5 and max(ratios) <= 2)

@@ -1,4 +1,4 @@
-"""What the kept experiments say: the response to α, what a split by slice gains, and everything else that was tried.
+"""What the kept experiments say: the effect of α, what a split by slice gains, and everything else that was tried.
 
 An experiment belongs to the first where it changes α alone, to the second where it changes the split alone.
 """
@@ -15,38 +15,42 @@ from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
 from cedice.evaluation.runs import LAST_EPOCHS, Run, Runs, values
 from cedice.metrics import METRICS
-from cedice.paper import TABLE_1
-from cedice.params import LOSSES
+from cedice.paper import AVERAGES, TABLE_1
 
 ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study
 
 
 def by_alpha(base: Runs, alpha: float, experiments: list[Experiment]) -> dict[str, dict[float, dict[int, Run]]]:
     """{data set: {α ascending: {seed: training}}}; ``base`` has α = 0 in its first loss and ``alpha`` in its second."""
-    found: dict[str, dict[float, dict[int, Run]]] = {}
+    points: dict[str, dict[float, dict[int, Run]]] = {}
     for (dataset, loss, seed), run in base.items():
-        found.setdefault(dataset, {}).setdefault(alpha if loss == "ce_dl" else 0.0, {})[seed] = run
+        points.setdefault(dataset, {}).setdefault(alpha if loss == "ce_dl" else 0.0, {})[seed] = run
     for experiment in experiments:
         if list(experiment.changes) == [ALPHA]:
             for (dataset, _, seed), run in experiment.runs.items():
-                found[dataset].setdefault(float(experiment.changes[ALPHA]), {})[seed] = run
-    return {dataset: dict(sorted(points.items())) for dataset, points in found.items()}
+                points[dataset].setdefault(float(experiment.changes[ALPHA]), {})[seed] = run
+    return {dataset: dict(sorted(by.items())) for dataset, by in points.items()}
 
 
 def response(points: dict[str, dict[float, dict[int, Run]]]) -> pd.DataFrame:
     """One row per data set and α: dataset, alpha, seeds; mean and std over the seeds of dice (with background), foreground
-    (Dice), pixel_error, and last_epochs (foreground Dice, mean over the last 10 epochs of each training); `more`, the
-    foreground Dice less that of α = 0, patient by patient on the same seeds, with `low` and `high` of its 95 % interval over
-    patients and seeds, and units.
+    (Dice), pixel_error, and last_epochs (foreground Dice, mean over the last 10 epochs of each training).
 
-    CediceError where trainings were counted on different slices, or on a single patient.
+    Against α = 0, on the seeds that every α of the data set has (`shared`, as text): `minus_zero`, foreground Dice minus that
+    of α = 0, patient by patient, with `low` and `high` of its 95 % interval over patients and these seeds, and units;
+    `last_epochs_minus_zero`, the difference in last_epochs.
+
+    CediceError where trainings were counted on different slices, on a single patient, or where no seed is shared.
     """
     rows = []
     for dataset, by in points.items():
         same_slices({(f"α = {alpha:g}", seed): run.counts for alpha, runs in by.items() for seed, run in runs.items()}, dataset)
+        shared = [seed for seed in by[0.0] if all(seed in runs for runs in by.values())]
+        if not shared:
+            raise CediceError(f"{dataset}: no seed has a training with every α; train the missing ones")
         for alpha, runs in by.items():
-            each = pd.DataFrame(values(run, f"{dataset} α = {alpha:g} seed {seed}") for seed, run in runs.items())
-            each["last_epochs"] = [run.history["dice_foreground"].tail(LAST_EPOCHS).mean() for run in runs.values()]
+            scores = pd.DataFrame(values(run, f"{dataset} α = {alpha:g} seed {seed}") for seed, run in runs.items())
+            scores["last_epochs"] = [_last_epochs(run) for run in runs.values()]
             columns = {
                 "dice": "dice_with_background",
                 "foreground": "dice_foreground",
@@ -55,48 +59,58 @@ def response(points: dict[str, dict[float, dict[int, Run]]]) -> pd.DataFrame:
             }
             row: dict[str, Any] = {"dataset": dataset, "alpha": alpha, "seeds": len(runs)}
             for name, column in columns.items():
-                row |= {f"{name}_mean": each[column].mean(), f"{name}_std": each[column].std(ddof=1)}
-            rows.append(row | _more(runs, by[0.0]) if alpha else row)
+                row |= {f"{name}_mean": scores[column].mean(), f"{name}_std": scores[column].std(ddof=1)}
+            row["shared"] = " ".join(map(str, shared))
+            rows.append(row | _minus_zero([(runs[seed], by[0.0][seed]) for seed in shared]) if alpha else row)
     return pd.DataFrame(rows)
 
 
-def _more(runs: dict[int, Run], plain: dict[int, Run]) -> dict[str, float]:
-    seeds = [seed for seed in runs if seed in plain]
-    differences = np.stack([regions(runs[seed].counts)["dice"] - regions(plain[seed].counts)["dice"] for seed in seeds])
+def _minus_zero(pairs: list[tuple[Run, Run]]) -> dict[str, float]:
+    differences = np.stack([regions(run.counts)["dice"] - regions(plain.counts)["dice"] for run, plain in pairs])
     if differences.shape[1] < 2:
         raise CediceError("one patient in the validation set; a difference with an interval needs at least two")
-    found = paired(differences)
-    return {"more": found.mean, "low": found.boot_low, "high": found.boot_high, "units": found.units}
+    result = paired(differences)
+    tails = float(np.mean([_last_epochs(run) - _last_epochs(plain) for run, plain in pairs]))
+    interval = {"minus_zero": result.mean, "low": result.boot_low, "high": result.boot_high, "units": result.units}
+    return interval | {"last_epochs_minus_zero": tails}
+
+
+def _last_epochs(run: Run, column: str = "dice_foreground") -> float:
+    return float(run.history[column].tail(LAST_EPOCHS).mean())
 
 
 def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFrame:
-    """One row per data set, loss and metric, with background: dataset, loss, metric, seeds; by_patient and by_slice, means over
-    the same seeds; gained, the second less the first; spread, the standard deviation over all seeds by patient; paper; share,
-    of the gap to the paper that this is, NaN where the gap is no more than twice the spread."""
+    """One row per data set, loss and metric: dataset, average (that of the paper's Table 1, as far as its numbers reveal it),
+    loss, metric, seeds; by_patient and by_slice, means over the same seeds; gained, the second minus the first; and
+    last_epochs_gained, that of the means over the last 10 epochs; spread, the standard deviation over all seeds by patient;
+    paper; share, of the gap to the paper that is gained, NaN where the gap is no more than twice the spread and where the gain
+    goes beyond the paper."""
     rows = []
     for experiment in experiments:
-        if list(experiment.changes) != [f"{study}.{SPLIT}"]:
-            continue
-        for dataset in dict.fromkeys(dataset for dataset, _, _ in base):
-            for loss in LOSSES:
-                seeds = [key[2] for key in experiment.runs if key[:2] == (dataset, loss) and key in base]
-                both = [
-                    pd.DataFrame(_of(runs, dataset, loss, seed) for seed in seeds).mean() for runs in (base, experiment.runs)
-                ]
-                honest_seeds = [key[2] for key in base if key[:2] == (dataset, loss)]
-                every = pd.DataFrame(_of(base, dataset, loss, seed) for seed in honest_seeds)
-                for metric in METRICS:
-                    honest, leaky = (mean[f"{metric}_with_background"] for mean in both)
-                    paper = TABLE_1[dataset][loss][metric]
-                    keys = {"dataset": dataset, "loss": loss, "metric": metric, "seeds": len(seeds)}
-                    found = {"by_patient": honest, "by_slice": leaky, "gained": leaky - honest}
-                    spread = every[f"{metric}_with_background"].std(ddof=1)
-                    gap = paper - honest
-                    share = (leaky - honest) / gap if abs(gap) > 2 * spread else math.nan
-                    found |= {"spread": spread, "paper": paper, "share": share}
-                    rows.append(keys | found)
+        if list(experiment.changes) == [f"{study}.{SPLIT}"]:
+            for dataset, loss in dict.fromkeys(key[:2] for key in base):
+                rows += [_gained(base, experiment.runs, dataset, loss, metric) for metric in METRICS]
     return pd.DataFrame(rows)
 
 
-def _of(runs: Runs, dataset: str, loss: str, seed: int) -> dict[str, float]:
-    return values(runs[dataset, loss, seed], f"{dataset} {loss} seed {seed}")
+def _gained(base: Runs, by_slice: Runs, dataset: str, loss: str, metric: str) -> dict[str, Any]:
+    average = AVERAGES[dataset]
+    column, paper = f"{metric}_{average}", TABLE_1[dataset][loss][metric]
+    every = {seed: _score(base, (dataset, loss, seed), column) for name, arm, seed in base if (name, arm) == (dataset, loss)}
+    shared = [seed for seed in every if (dataset, loss, seed) in by_slice]
+    honest = float(np.mean([every[seed] for seed in shared]))
+    leaky = float(np.mean([_score(by_slice, (dataset, loss, seed), column) for seed in shared]))
+    tails = [
+        _last_epochs(by_slice[dataset, loss, seed], column) - _last_epochs(base[dataset, loss, seed], column) for seed in shared
+    ]
+    spread = pd.Series(every).std(ddof=1)
+    share = (leaky - honest) / (paper - honest)
+    told = abs(paper - honest) > 2 * spread and share <= 1
+    keys = {"dataset": dataset, "average": average, "loss": loss, "metric": metric, "seeds": len(shared)}
+    keys |= {"by_patient": honest, "by_slice": leaky, "gained": leaky - honest, "last_epochs_gained": float(np.mean(tails))}
+    return keys | {"spread": spread, "paper": paper, "share": share if told else math.nan}
+
+
+def _score(runs: Runs, key: tuple[str, str, int], column: str) -> float:
+    dataset, loss, seed = key
+    return values(runs[key], f"{dataset} {loss} seed {seed}")[column]

@@ -1,7 +1,8 @@
-"""The verdict on the paper's claim: for each of its statements and each data set, confirmed, not confirmed or contradicted.
+"""The verdict on the paper's claim: for each of its statements and each data set, confirmed, not confirmed or contradicted;
+or not testable, with one training a loss.
 
 The paper states that the Dice term raises Dice and IoU and lowers pixel error, most of all at borders and on small targets.
-Every statement is a difference CE + DL less CE in one measure, taken patient by patient (slice by slice where patients are
+Every statement is a difference CE + DL minus CE in one measure, taken patient by patient (slice by slice where patients are
 unknown) and seed by seed:
   dice, iou       foreground: counts pooled over a patient's slices, then the mean over the foreground classes
   pixel_error     wrong pixels / all pixels of a patient's slices
@@ -9,8 +10,8 @@ unknown) and seed by seed:
   small targets   Dice of targets below 400 pixels, mean over a patient's targets; patients without any are left out.
 A statement is confirmed, or contradicted, where both tests of `cedice.analysis.statistics` say so, over other patients and
 trainings and over other patients with these trainings: each p, corrected by Holm over all statements and data sets, lies below
-0.05. Else it is not confirmed, as whatever rests on one training; what the second test alone says is told. Where fewer than two
-patients have a measure, it is not measured.
+0.05. Else it is not confirmed; what the second test alone says is told. Where fewer than two patients have a measure, it is not
+measured.
 """
 
 import math
@@ -24,7 +25,7 @@ from cedice.analysis.statistics import LEVEL, Paired, holm, paired
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
 from cedice.metrics import dice
-from cedice.paper import difference
+from cedice.paper import difference, foreground_difference
 from cedice.params import LOSSES
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
@@ -52,36 +53,38 @@ Study = dict[tuple[str, str, int], Measured]  # by (data set, loss, seed)
 
 def patients(measured: Measured) -> pd.DataFrame:
     """One row per patient, the columns of `STATEMENTS`; NaN where a patient has no such value."""
-    found = regions(measured.counts)
-    found["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
+    table = regions(measured.counts)
+    table["border"] = measured.surfaces.groupby("patient")["surface_dice_2"].mean()
     small = measured.targets[measured.targets["pixels"] < SMALL]
     scores = pd.Series(dice(small["hits"], small["predicted"] - small["hits"], small["pixels"] - small["hits"]), small.index)
-    found["small_targets"] = scores.groupby(small["patient"]).mean()
-    return found
+    table["small_targets"] = scores.groupby(small["patient"]).mean()
+    return table
 
 
-def judge(study: Study) -> pd.DataFrame:
-    """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one), the
-    fields of `Paired` with p corrected, and the verdict.
+def judge(study: Study, units: dict[str, str]) -> pd.DataFrame:
+    """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one, in the
+    average over the foreground), the fields of `Paired` with p corrected, and the verdict.
 
-    CediceError for one patient only, and where trainings were counted on different slices.
+    ``units``: by data set "patient", or "slice" where patients are unknown. CediceError for one patient only, and where
+    trainings were counted on different slices.
     """
     rows = []
     for dataset in dict.fromkeys(dataset for dataset, _, _ in study):
-        same_slices({(loss, seed): one.counts for (name, loss, seed), one in study.items() if name == dataset}, dataset)
-        tables = {(loss, seed): patients(one) for (name, loss, seed), one in study.items() if name == dataset}
+        trainings = {(loss, seed): measured for (name, loss, seed), measured in study.items() if name == dataset}
+        same_slices({key: measured.counts for key, measured in trainings.items()}, dataset)
+        tables = {key: patients(measured) for key, measured in trainings.items()}
         seeds = list(dict.fromkeys(seed for _, seed in tables))
-        first = study[dataset, LOSSES[0], seeds[0]].counts
-        unit = "patient" if first["patient"].nunique() < first["slice"].nunique() else "slice"
+        first = trainings[LOSSES[0], seeds[0]].counts
         if first["patient"].nunique() < 2:
-            raise CediceError(f"{dataset}: one {unit} in the validation set; a verdict needs at least two")
+            raise CediceError(f"{dataset}: one {units[dataset]} in the validation set; a verdict needs at least two")
         for measure, (statement, _) in STATEMENTS.items():
-            both = [np.stack([tables[loss, seed][measure] for seed in seeds]) for loss in LOSSES]
-            differences = both[1] - both[0]
+            without, with_dice = (np.stack([tables[loss, seed][measure] for seed in seeds]) for loss in LOSSES)
+            differences = with_dice - without
             there = np.isfinite(differences).all(axis=0)
-            found = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
-            keys = {"dataset": dataset, "measure": measure, "statement": statement}
-            rows.append(keys | {"unit": unit, "paper": difference(dataset, measure)} | asdict(found))
+            result = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
+            keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
+            paper = foreground_difference(dataset, measure, classes=first["class"].max() + 1)
+            rows.append(keys | {"paper": paper} | asdict(result))
     table = pd.DataFrame(rows)
     for column in ("p", "p_units"):
         measured = table[column].notna()
@@ -99,6 +102,8 @@ def _verdict(row: Any) -> str:
     better = STATEMENTS[row.measure][1]
     if math.isnan(row.p_units):
         return "not measured"
+    if row.seeds == 1:
+        return "not testable"
     if row.p < LEVEL and row.p_units < LEVEL:
         return "confirmed" if row.mean * better > 0 else "contradicted"
     return "not confirmed"
@@ -115,7 +120,7 @@ def leaning(row: dict[str, Any]) -> int:
 
 
 def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
-    """The content of `reports/claims.yaml`: each statement with the paper's value, ours, and the verdict.
+    """The content of `reports/claims.yaml`: each statement with the paper's value as printed, ours, and the verdict.
 
     ``tolerance`` is how far `ours` and `interval` may move before the file has to be made again.
     """
@@ -125,8 +130,8 @@ def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
             "dataset": row["dataset"],
             "measure": row["measure"],
             "statement": f"the Dice term {row['statement']}",
-            "paper": None if pd.isna(row["paper"]) else round(row["paper"], 4),
-            "ours": None if math.isnan(row["mean"]) else round(row["mean"], 6),
+            "paper": _rounded(difference(row["dataset"], row["measure"]), 4),
+            "ours": _rounded(row["mean"], 6),
             "interval": None if math.isnan(row["p"]) else [round(row["low"], 6), round(row["high"], 6)],
             "units": row["units"],
             "seeds": row["seeds"],
@@ -135,3 +140,7 @@ def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
         }
         for row in table.to_dict("records")
     ]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, digits)

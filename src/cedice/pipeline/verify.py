@@ -113,12 +113,13 @@ def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator
         (copy / "data" / study).symlink_to(root / "data" / study)
     else:
         made = [path for path in made if path.parent.name != "samples"]
-    names = [*(["samples"] if images else []), *_of_reports(root)]
-    for name, stage in _alone(root, study).items():
-        outs = [copy / next(iter(out)) for out in stage["outs"]]
-        if all(out.is_file() for out in outs):
-            names.append(name)
-            made += outs
+    *reports, page = _of_reports(root)  # the page is of all others
+    alone = {name: [copy / next(iter(out)) for out in stage["outs"]] for name, stage in _alone(root, study).items()}
+    alone = {name: outs for name, outs in alone.items() if all(out.is_file() for out in outs)}
+    names = [*(["samples"] if images else []), *reports, *alone, page]
+    if "experiments" not in alone:
+        made = [path for path in made if path.name != "experiments.md"]  # it says that none is kept
+    made += [out for outs in alone.values() for out in outs]
     for path in dict.fromkeys(made):
         path.unlink()
     for name in names:

@@ -2,9 +2,20 @@
 
 import pandas as pd
 
-from cedice.paper import LOSS_TITLES
+from cedice.evaluation.boundaries import TOLERANCES
+from cedice.paper import LOSS_TITLES, titles
 from cedice.reporting.markdown import spread, table, title
 
+_KEYS = {"dataset": "data", "pixels": "pixels of the target"}
+_MEASURES = {
+    **{f"surface_dice_{tolerance}": f"surface Dice at {tolerance}" for tolerance in TOLERANCES},
+    "hd95": "HD95",
+    "assd": "ASSD",
+    "one_sided": "one-sided",
+    "dice": "Dice",
+    "recall": "recall",
+    "missed": "missed",
+}
 _ABOUT = """Mean ± standard deviation over the seeds; the last column is CE + DL minus CE, seed by seed. Networks after their
 last epoch, validation set.
 """
@@ -12,7 +23,7 @@ _ABOUT_BORDERS = """## Borders
 
 Slice by slice, over the slices in which the class is there, truly or predicted (n, mean over the trainings). Surface Dice at
 1, 2 and 3: the share of both borders that lies within that distance of the other; higher is better. HD95 and ASSD: distances
-where the class is there in both; lower is better. `one_sided`: the share of slices where it is not (surface Dice 0).
+where the class is there in both; lower is better. One-sided: the share of slices where it is not (surface Dice 0).
 """
 _ABOUT_TARGETS = """
 ## Targets by size
@@ -52,10 +63,12 @@ def _named(frame: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> pd.DataF
 
 
 def _table(frame: pd.DataFrame, keys: list[str]) -> list[str]:
-    columns = LOSS_TITLES | {"difference": "difference"}
+    columns = LOSS_TITLES | {"difference": "CE + DL minus CE"}
+    named = titles(frame["dataset"])
+    frame = frame.assign(dataset=frame["dataset"].map(named), measure=frame["measure"].map(_MEASURES))
     rows = [
         [str(row[key]) for key in keys]
         + [spread(row[f"{name}_mean"], row[f"{name}_std"], "+" if name == "difference" else "") for name in columns]
         for row in frame.to_dict("records")
     ]
-    return table([*keys, *columns.values()], rows)
+    return table([_KEYS.get(key, key) for key in keys] + list(columns.values()), rows)

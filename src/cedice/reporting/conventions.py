@@ -1,50 +1,46 @@
-"""The audit of averaging conventions for people."""
+"""Every averaging convention for people."""
 
 import pandas as pd
 
-from cedice.analysis.conventions import best, foreground_behind, gap
+from cedice.analysis.conventions import determined, foreground_behind, gap, ranked
 from cedice.evaluation.counts import Counts
-from cedice.paper import TABLE_1
+from cedice.paper import TABLE_1, titles
 from cedice.params import LOSSES
-from cedice.reporting.markdown import table, title
+from cedice.reporting.markdown import number, table, title
 
-_ABOUT_OWN = """Dice, IoU and pixel error of our networks (means over the seeds) under every convention, from the same counts; a
-batch has {batch} slices. `empty`: what a class scores that a group has in neither map, "any" where there is no such group.
-"""
-_ABOUT = """Dice, IoU and pixel error of our networks (means over the seeds) under every convention, from the same counts; a
-batch has {batch} slices. `implied`: what they would have at the paper's pixel error, if 1 − Dice and 1 − IoU grow in proportion
-to it. `misfit`: the mean distance of these four numbers from the paper's, which the networks' quality hardly touches;
-`distance`: that of all six numbers as they are. `empty`: what a class scores that a group has in neither map.
-"""
+_ABOUT = """Dice, IoU and pixel error of our networks (means over the seeds) under every average, from the same counts; a batch
+has {batch} slices. `empty`: what a class scores that a group has in neither map, "any" where there is no such group. """
+_ABOUT_FIT = """`implied`: what they would have at the paper's pixel error, if 1 − Dice of every group and class grew in
+proportion to it; the IoU of a group and class is then Dice / (2 − Dice). `misfit`: the mean distance of these four numbers
+from the paper's, which the networks' quality hardly touches. An average of one region is excluded by the paper's IoU. """
 
 
 def markdown(tables: dict[str, pd.DataFrame], counts: dict[str, Counts], study: str, synthetic: bool, batch: int) -> str:
-    """The audit of every data set for people: what fits best, what that implies, and all conventions."""
-    papers = bool(set(tables) & set(TABLE_1))
-    asked = "Which average the paper took" if papers else "Under every average"
-    lines = title(asked, study, synthetic)
-    lines += [(_ABOUT if papers else _ABOUT_OWN).format(batch=batch)]
-    for dataset, audit in tables.items():
-        findings = [*_findings(audit, counts[dataset], dataset, batch), ""] if dataset in TABLE_1 else []
-        lines += [f"## {dataset}", "", *findings, *_rows(audit), ""]
+    """What fits best and what that implies, for every data set of the paper; then all conventions of every data set."""
+    named, papers = titles(tables), [dataset for dataset in titles(tables) if dataset in TABLE_1]
+    lines = title("Which average the paper took" if papers else "Under every average", study, synthetic)
+    lines += [_ABOUT.format(batch=batch), *([_ABOUT_FIT] if papers else [])]
+    for dataset in papers:
+        lines += [*_findings(tables[dataset], counts[dataset], dataset, named[dataset], batch), ""]
+    for dataset, name in named.items():
+        lines += [f"## {name}: all averages", "", *_rows(tables[dataset]), ""]
     return "\n".join(lines)
 
 
-def _findings(audit: pd.DataFrame, counts: Counts, dataset: str, batch: int) -> list[str]:
-    found, paper = best(audit), TABLE_1[dataset]
-    rest = audit[(audit["excluded"] == "") & (audit["misfit"] > found["misfit"])]
-    lines = [
-        f"- Best fit: {_name(found)}: misfit {found['misfit']:.4f}. Next: {_name(rest.iloc[0])}: {rest['misfit'].iloc[0]:.4f}."
-    ]
-    above = [f"{found[f'{loss}_pixel_error'] / paper[loss]['pixel_error']:.1f}" for loss in LOSSES]
+def _findings(audit: pd.DataFrame, counts: Counts, dataset: str, name: str, batch: int) -> list[str]:
+    best, following = ranked(audit).iloc[0], ranked(audit).iloc[1]
+    paper, sure = TABLE_1[dataset], determined(audit, dataset)
+    fits = f"{_name(best)} (misfit {best['misfit']:.4f}); next {_name(following)} ({following['misfit']:.4f})"
+    lines = [f"**{name}**: {'' if sure else 'undetermined. Best fit: '}{fits}.", ""]
+    above = [f"{best[f'{loss}_pixel_error'] / paper[loss]['pixel_error']:.1f}" for loss in LOSSES]
     lines += [
-        f"- Our pixel error is {above[0]} (CE) and {above[1]} (CE + DL) times the paper's; far from 1 the fit extrapolates."
+        f"- Our pixel error is {above[0]} (CE) and {above[1]} (CE + DL) times the paper's; far from 1 `implied` extrapolates."
     ]
     gaps = [f"{gap(paper[loss]['dice'], paper[loss]['iou']):.4f}" for loss in LOSSES]
     lines += [f"- The paper's IoU lies {gaps[0]} and {gaps[1]} above Dice / (2 − Dice), so it is no single region's."]
-    if found["background"] == "with":
-        empty = "left out" if found["empty"] == "any" else found["empty"]
-        behind = [f"{foreground_behind(counts, dataset, loss, found['grouping'], empty, batch):.3f}" for loss in LOSSES]
+    if sure and best["background"] == "with":
+        empty = "left out" if best["empty"] == "any" else best["empty"]
+        behind = [f"{foreground_behind(counts, dataset, loss, best['grouping'], empty, batch):.3f}" for loss in LOSSES]
         lines += [f"- The foreground Dice behind the paper's is then about {behind[0]} (CE) and {behind[1]} (CE + DL)."]
     return lines
 
@@ -55,14 +51,13 @@ def _name(row: pd.Series) -> str:
 
 
 def _rows(audit: pd.DataFrame) -> list[str]:
-    held = "misfit" in audit  # against the paper
-    heads = ["grouping", "background", "empty"]
+    fitted = "misfit" in audit  # against the paper
+    keys = ["grouping", "background", "empty"]
     pairs = {"Dice": "dice", "IoU": "iou", "pixel error": "pixel_error"}
-    pairs |= {"implied Dice": "implied_dice", "implied IoU": "implied_iou"} if held else {}
+    pairs |= {"implied Dice": "implied_dice", "implied IoU": "implied_iou"} if fitted else {}
     rows = []
     for row in audit.to_dict("records"):
-        cells = [row[head] for head in heads]
-        cells += [", ".join(f"{row[f'{loss}_{key}']:.4f}" for loss in LOSSES) for key in pairs.values()]
-        rows.append(cells + ([f"{row['misfit']:.4f}", f"{row['distance']:.4f}", row["excluded"]] if held else []))
-    titles = [*heads, *(f"{name}: CE, CE + DL" for name in pairs), *(["misfit", "distance", "excluded"] if held else [])]
-    return table(titles, rows)
+        cells = [row[key] for key in keys]
+        cells += [", ".join(number(row[f"{loss}_{name}"]) for loss in LOSSES) for name in pairs.values()]
+        rows.append([*cells, number(row["misfit"]) + (", excluded" if row["excluded"] else "")] if fitted else cells)
+    return table([*keys, *(f"{name}: CE, CE + DL" for name in pairs), *(["misfit"] if fitted else [])], rows)

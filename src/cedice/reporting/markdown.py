@@ -1,5 +1,6 @@
 """Pieces of Markdown that all reports share."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 SYNTHETIC = (
@@ -7,6 +8,16 @@ SYNTHETIC = (
     "> works; they say nothing about the losses and are **not comparable** with the paper's.",
     "",
 )
+
+
+def title(text: str, study: str, synthetic: bool) -> list[str]:
+    """A report's first lines: its title, and the banner of a study whose data is generated."""
+    return [f"# {text}, study `{study}`", "", *(SYNTHETIC if synthetic else ())]
+
+
+def wrapped(text: str) -> str:
+    """A paragraph in lines of the reports' width."""
+    return textwrap.fill(text, 125, break_long_words=False, break_on_hyphens=False)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -18,13 +29,25 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def title(text: str, study: str, synthetic: bool) -> list[str]:
-    """A report's first lines: its title, and the banner of a study whose data is generated."""
-    return [f"# {text}, study `{study}`", "", *(SYNTHETIC if synthetic else ())]
+def number(value: float | None, sign: str = "", digits: str = ".4f") -> str:
+    """ "0.9000", with ``sign`` "+" "+0.9000"; "–" for None and NaN, which are no number."""
+    return "–" if _lacks(value) else f"{value:{sign}{digits}}"
 
 
 def spread(mean: float | None, std: float | None = None, sign: str = "") -> str:
-    """ "0.9000 ± 0.0100", or with ``sign`` "+"; "–" for no mean. None and NaN are no number."""
-    if mean is None or mean != mean:  # noqa: PLR0124  (NaN)
-        return "–"
-    return f"{mean:{sign}.4f}" + ("" if std is None or std != std else f" ± {std:.4f}")  # noqa: PLR0124
+    """ "0.9000 ± 0.0100", as `number`; without the second part where there is no ``std``."""
+    return number(mean, sign) + ("" if _lacks(mean) or _lacks(std) else f" ± {std:.4f}")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """ "-0.1000 … +0.2000"."""
+    return "–" if _lacks(low) else f"{low:+.4f} … {high:+.4f}"
+
+
+def counted(count: int, thing: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _lacks(value: float | None) -> bool:
+    return value is None or value != value  # noqa: PLR0124  (NaN)

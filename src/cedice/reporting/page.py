@@ -1,12 +1,13 @@
 """A study's results as one self-contained page, `reports/<study>/index.html`: nothing is loaded from anywhere.
 
-The page is made of the study's other reports alone (Markdown, histories, counts, Figures 2 and 3), so that it can be made
-again, byte for byte, from what Git holds. Charts are drawn by uPlot, which lies in `assets/`.
-"""
+The page is made of the study's other reports alone (Markdown, histories, counts, figures), so that it can be made again, byte
+for byte, from what Git holds. Of a report the sections that are not named as open are folded. Charts are drawn by uPlot, which
+lies in `assets/`."""
 
 import base64
 import io
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,7 @@ from cedice import paths
 from cedice.evaluation.runs import Runs
 from cedice.paper import TABLE_1
 from cedice.reporting import charts
+from cedice.reporting.markdown import SYNTHETIC
 
 _RESOURCES = {"style": "page.css", "script": "page.js", "library": "uPlot.iife.min.js", "library_style": "uPlot.min.css"}
 
@@ -44,13 +46,15 @@ def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
     folder = paths.reports(study)
     papers = any(dataset in TABLE_1 for dataset, _, _ in runs)
     averages = "Which average the paper took" if papers else "Under every average"
+    tried = _markdown(folder / "experiments.md", opened=("The effect of α",))
     sections = [
-        _section("verdict", "The verdict", _markdown(folder / "verdict.md")),
+        _section("verdict", "The verdict", _figure(folder / "figures/forest.png", _FOREST) + _markdown(folder / "verdict.md")),
         _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
         _section("curves", "Over the epochs", charts=charts.curves(runs)),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
-        _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md")),
+        _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),
+        *([_section("experiments", "The effect of α, and what else was tried", tried)] if "<h3>" in tried else []),
         _section("conventions", averages, _markdown(folder / "conventions.md")),
         _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs))),
     ]
@@ -71,7 +75,8 @@ def _section(name: str, title: str, body: str = "", charts: Sequence[dict] = (),
     return {"id": name, "title": title, "body": Markup(body), "charts": charts, "compared": compared}
 
 
-_PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unknown), CE + DL less CE, a point a seed, ordered
+_FOREST = "CE + DL minus CE for each of the paper's statements; the numbers stand in the table below"
+_PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unknown), CE + DL minus CE, a point a seed, ordered
 by the mean over the seeds: above zero the Dice term helped.</p>"""
 
 
@@ -93,10 +98,26 @@ def _compared(study: str, alpha: float) -> dict[str, str]:
     }
 
 
-def _markdown(path: Path) -> str:
-    """A report without its title, its headings one level down."""
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
-    return _MARKDOWN.render("\n".join(f"#{line}" if line.startswith("## ") else line for line in lines))
+def _markdown(report: Path, opened: Sequence[str] = ()) -> str:
+    """A report without its title, its headings one level down, its pictures within, its sections folded but for those
+    ``opened``."""
+    _, _, text = report.read_text(encoding="utf-8").partition("\n")
+    text = text.replace("\n".join(SYNTHETIC), "")  # the page says it on top
+    text = re.sub(r"!\[(.*?)\]\((\w+\.png)\)", lambda link: _figure(report.parent / link[2], link[1]), text)
+    first, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    parts = [_MARKDOWN.render(first)]
+    for section in sections:
+        heading, _, body = section.partition("\n")
+        top = f"<h3>{_MARKDOWN.renderInline(heading)}</h3>"
+        body = _MARKDOWN.render(body)
+        parts.append(f"{top}{body}" if heading in opened else f"<details><summary>{top}</summary>{body}</details>\n")
+    # Numbers and their spread stay on one line.
+    return "".join(parts).replace(" ± ", "\xa0±\xa0").replace(" … ", "\xa0…\xa0")
+
+
+def _figure(file: Path, words: str) -> str:
+    frame = f'<figure class="scroll" tabindex="0" role="region" aria-label="{words}">'
+    return f'{frame}<img class="whole" src="{_picture(file)}" alt="{words}"></figure>\n'
 
 
 def _library() -> MarkdownIt:
@@ -104,8 +125,14 @@ def _library() -> MarkdownIt:
     opening = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
     library.add_render_rule("table_open", lambda *_: opening)
     library.add_render_rule("table_close", lambda *_: "</table></div>")
+    library.add_render_rule("td_open", lambda _, tokens, place, *__: _cell(tokens[place + 1].content))
     library.add_render_rule("th_open", lambda *_: '<th scope="col">')
     return library
+
+
+def _cell(text: str) -> str:
+    """A number or a name stays on one line."""
+    return '<td class="short">' if len(text) <= 18 else "<td>"
 
 
 _MARKDOWN = _library()
@@ -116,7 +143,9 @@ def _resource(name: str) -> str:
 
 
 def _picture(path: Path) -> str:
-    """As JPEG, a quarter of the PNG's size: Git keeps every version of the page."""
+    """A drawing as it is; pictures of scans as JPEG, a quarter of the PNG's size: Git keeps every version of the page."""
+    if path.parent.name != "samples":
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     packed = io.BytesIO()
     with Image.open(path) as picture:
         picture.convert("RGB").save(packed, "JPEG", quality=85, optimize=True)

@@ -42,3 +42,16 @@ if (reveal) {
   const stack = document.querySelector(".stack");
   reveal.addEventListener("input", () => stack.style.setProperty("--reveal", reveal.value + "%"));
 }
+
+// A table that is wider than the page says so, until it is scrolled to its end.
+const tables = document.querySelectorAll(".scroll");
+function mark(table) {
+  const hidden = table.scrollWidth - table.clientWidth;
+  table.classList.toggle("cut", hidden > 4);
+  table.classList.toggle("end", hidden - table.scrollLeft < 4);
+}
+for (const table of tables) table.addEventListener("scroll", () => mark(table));
+const markAll = () => tables.forEach(mark);
+window.addEventListener("resize", markAll);
+document.querySelectorAll("details").forEach((details) => details.addEventListener("toggle", markAll));
+markAll();

@@ -1,0 +1,89 @@
+"""The verdict as a picture: each statement's difference with its interval, beside the paper's own."""
+
+import math
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from cedice.analysis.verdict import STATEMENTS
+from cedice.paper import titles
+from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.markdown import counted
+
+# Told apart by every kind of colour vision, and by their shapes without any.
+_MARKS: dict[str, dict[str, Any]] = {
+    "confirmed": {"color": "#0072B2", "marker": "o", "markerfacecolor": "#0072B2"},
+    "contradicted": {"color": "#D55E00", "marker": "s", "markerfacecolor": "#D55E00"},
+    "not confirmed": {"color": "#666666", "marker": "o", "markerfacecolor": "white"},
+    "not testable": {"color": "#666666", "marker": "x", "markerfacecolor": "none"},
+}
+_PAPER: dict[str, Any] = {"color": "#000000", "marker": "D", "markersize": 4.5, "linestyle": "none"}
+_PANELS = {  # measures on one axis, by the name of its unit
+    "Dice, IoU, surface Dice": ["dice", "iou", "border", "small_targets"],
+    "pixel error": ["pixel_error"],
+}
+
+
+def forest(table: pd.DataFrame, note: str) -> Figure:
+    """``table``: `verdict.judge`; ``note``: where it is from. The data sets stand side by side, two in a row; each has its own
+    scales, one for pixel error and one for all else. On every axis right of 0 is better, so that of pixel error runs
+    backwards."""
+    named = titles(table["dataset"])
+    columns = min(2, len(named))
+    bands = math.ceil(len(named) / columns)
+    heights = [len(measures) + 0.8 for measures in _PANELS.values()] * bands
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.4 * columns, 3.9 * bands + 0.7), layout="constrained")
+        grid = figure.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+        for place in range(bands * columns):
+            panels = grid[place // columns * 2 : place // columns * 2 + 2, place % columns]
+            if place >= len(named):
+                for axes in panels:
+                    axes.set_axis_off()
+                continue
+            dataset, name = list(named.items())[place]
+            rows = {row["measure"]: row for row in table[table["dataset"] == dataset].to_dict("records")}
+            for axes, (unit, measures) in zip(panels, _PANELS.items(), strict=True):
+                _panel(axes, [rows[measure] for measure in measures], unit)
+            units = counted(max(row["units"] for row in rows.values()), rows["dice"]["unit"])
+            panels[0].set_title(plain(f"{name} ({units})"))
+    present = set(table["verdict"])
+    handles = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
+    if table["paper"].notna().any():
+        handles.append(Line2D([], [], label="the paper, one run a row", **_PAPER))
+    intervals = "95 % intervals over trainings and patients or slices" if table["low"].notna().any() else "one training a loss"
+    return finish(figure, handles, f"What the Dice term changes: {intervals} ({note})")
+
+
+def _panel(axes: mpl.axes.Axes, rows: list[dict[str, Any]], unit: str) -> None:
+    axes.axvline(0, color="#222222", linewidth=1)
+    for place, row in enumerate(rows):
+        if not math.isnan(row["mean"]):
+            reach = None if math.isnan(row["low"]) else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+            style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | _MARKS[row["verdict"]]
+            axes.errorbar(row["mean"], place, xerr=reach, **style)
+        if not pd.isna(row["paper"]):
+            axes.plot(row["paper"], place - 0.28, **_PAPER)
+    axes.set_yticks(range(len(rows)), [f"{STATEMENTS[row['measure']][0]}\n{_numbers(row)}" for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    better = STATEMENTS[rows[0]["measure"]][1]
+    columns = pd.DataFrame(rows)[["mean", "low", "high", "paper"]].astype(float)
+    ends = [float(end) for end in columns.to_numpy().ravel() if not math.isnan(end)]
+    margin = 0.08 * (max([*ends, 0]) - min([*ends, 0])) or 1
+    axes.set_xlim(*(min([*ends, 0]) - margin, max([*ends, 0]) + margin)[::better])
+    axes.set_xlabel(f"{unit}: CE + DL minus CE, better to the right", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    if math.isnan(row["mean"]):
+        return "not measured"
+    digits = 4 if row["measure"] == "pixel_error" else 3
+    interval = "" if math.isnan(row["low"]) else f" ({row['low']:+.{digits}f} … {row['high']:+.{digits}f})"
+    return f"{row['mean']:+.{digits}f}{interval}".replace("-", "−")
