@@ -176,3 +176,9 @@ def test_a_value_that_does_not_exist_is_null():
     assert found["acdc"]["ce"]["foreground"]["dice"] is None
     assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0, "epoch_std": None}
     assert "| –† |" in markdown(found, runs, "small", synthetic=False, alpha=1)
+
+
+def test_the_headline_is_the_foreground_dice_of_each_loss_and_their_difference():
+    shown = table1.headline(table1.summary(runs_with(20, 10)))["covid19"]
+    assert list(shown) == ["ce", "ce_dl", "gain"]
+    assert list(shown.values()) == pytest.approx([160 / 180, 180 / 190, 180 / 190 - 160 / 180], abs=1e-6)

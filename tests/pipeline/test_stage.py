@@ -1,0 +1,24 @@
+"""What every stage says of its study."""
+
+from conftest import ROOT
+
+from cedice import params
+from cedice.pipeline.stage import Job
+
+
+def job(study: str, **changes: object) -> Job:
+    project = params.load(ROOT / "params.yaml")
+    return Job(project.model_copy(update={"run": project.run.model_copy(update=changes)}), study, {})
+
+
+def test_a_run_says_what_it_left_out_and_how_to_get_it():
+    assert job("demo").left_out == [
+        "left out: the trainings of small, which need the archives; `make small` runs them",
+        "left out: the trainings of paper, which need the archives and a CUDA GPU; `make paper` runs them",
+    ]  # nothing of `own`, which has no data set yet
+    assert [line.split()[5] for line in job("small", studies=["demo", "small"]).left_out] == ["paper,"]
+
+
+def test_the_log_calls_a_phantom_synthetic():
+    assert job("demo").title("ACDC") == "ACDC phantom (synthetic)"
+    assert job("small").title("ACDC") == "ACDC"
