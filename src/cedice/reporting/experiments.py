@@ -16,7 +16,7 @@ _ABOUT_ALPHA = f"""## The effect of α
 Mean ± standard deviation over the seeds of a row. The differences are of the seeds that every α has ({{shared}}), so that one
 α is compared with another on the same seeds: "minus α = 0" is foreground Dice after the last epoch minus that of α = 0,
 patient by patient (slice by slice where patients are unknown), with the 95 % interval over patients; of one seed it says
-nothing about other seeds. "Last 10, minus α = 0" is the difference of the column "last 10 epochs", pooled over the validation
+nothing about other seeds. "Last 10 epochs minus α = 0" is the difference of the column "last 10 epochs", pooled over the validation
 set: where it has the other sign, not even the sign is settled. Dice alone is α = {DICE_ALONE:,.0f}: CE then adds a millionth
 to the gradient, whose scale Adam ignores.
 
@@ -62,7 +62,7 @@ def _alphas(responses: pd.DataFrame) -> list[str]:
         differences += [number(row["last_epochs_minus_zero"], "+")]
         rows.append([named[row["dataset"]], alpha_title(row["alpha"]), str(row["seeds"]), *means, *differences])
     heads = ["data", "α", "seeds", "Dice", "foreground Dice", "last 10 epochs", "pixel error"]
-    heads += ["minus α = 0", "95 % interval", "last 10, minus α = 0"]
+    heads += ["minus α = 0", "95 % interval", "last 10 epochs minus α = 0"]
     return [_ABOUT_ALPHA.format(shared=told), *table(heads, rows)]
 
 
