@@ -133,6 +133,7 @@ def test_the_same_oblique_grid_a_millionth_apart_needs_no_turn(tmp_path):
         image = nifti.read(put(tmp_path / "i.nii", square, sform=grid(np.pi / 4 + tilt), zooms=(1.5, 1.5, 8)))
         mask = nifti.read(put(tmp_path / "m.nii", square, qform=grid(np.pi / 4)))
         np.testing.assert_array_equal(nifti.onto(mask, image, tmp_path), square)
+        assert (mask.axes, image.axes) == ("", "")  # halfway: a millionth must not decide how a scan is turned
         turned = put(tmp_path / "t.nii", square.transpose(1, 0, 2), qform=grid(np.pi / 4) @ np.eye(4)[[1, 0, 2, 3]])
         np.testing.assert_array_equal(nifti.onto(nifti.read(turned), image, tmp_path), square)
 

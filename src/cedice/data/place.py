@@ -7,14 +7,15 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 _AGREE = 1e-3  # relative: float32 in both places
+_HALFWAY = 0.02  # of an axis of length 1: closer than a degree to the middle of two directions
 _RIGHT_ANGLES = 1e-3  # of the volume of a voxel
 
 
 @dataclass(frozen=True)
 class Place:
     """``affine`` (4, 4) from voxel numbers to space, the first of all ``forms`` that the header states; ``axes``: what the
-    three file axes point to, as in "LPS", "" where that is not stated; ``spacing`` along them in ``unit`` ("mm", "meter",
-    "micron", "unknown"), None where the header is at odds with itself; ``warning``: "" or one line."""
+    three file axes point to, as in "LPS", "" where that is not stated, or halfway; ``spacing`` along them in ``unit`` ("mm",
+    "meter", "micron", "unknown"), None where the header is at odds with itself; ``warning``: "" or one line."""
 
     affine: np.ndarray
     forms: tuple[np.ndarray, ...]
@@ -80,9 +81,11 @@ def _size(affine: np.ndarray) -> str:
 
 
 def _axes(header: nibabel.Nifti1Header, affine: np.ndarray) -> str:
-    """Headers that were lost on the way come back as zeros, or as an identity without a unit."""
+    """Headers that were lost on the way come back as zeros, or as an identity without a unit. An axis halfway between two
+    directions points to neither: rounding would decide."""
     lost = np.array_equal(affine, np.eye(4)) and _unit(header) == "unknown"
-    if lost or (header["sform_code"] == 0 and header["qform_code"] == 0):
+    shares = np.sort(np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)), axis=0)
+    if lost or (header["sform_code"] == 0 and header["qform_code"] == 0) or (shares[2] - shares[1]).min() < _HALFWAY:
         return ""
     return _codes(affine)
 
