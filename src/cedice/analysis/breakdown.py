@@ -12,6 +12,7 @@ import pandas as pd
 
 from cedice.errors import CediceError
 from cedice.evaluation.boundaries import TOLERANCES
+from cedice.metrics import dice
 from cedice.params import LOSSES
 
 Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, loss, seed)
@@ -45,12 +46,12 @@ def by_size(targets: Tables) -> pd.DataFrame:
     """One row per data set, size of target and measure (dice, recall, missed): dataset, pixels, n, measure, then as in
     `borders`. A bin without targets has no row."""
     _same_places(targets, "targets")
-    found = _stacked(targets)
-    found["dice"] = 2 * found["hits"] / (found["pixels"] + found["predicted"])
-    found["recall"] = found["hits"] / found["pixels"]
-    found["missed"] = (found["hits"] == 0).astype(float)
+    table = _stacked(targets)
+    table["dice"] = dice(table["hits"], table["predicted"] - table["hits"], table["pixels"] - table["hits"])
+    table["recall"] = table["hits"] / table["pixels"]
+    table["missed"] = (table["hits"] == 0).astype(float)
     rows = []
-    for dataset, group in found.groupby("dataset", sort=False):
+    for dataset, group in table.groupby("dataset", sort=False):
         for low, high in pairwise([*SIZES, math.inf]):
             chosen = group[group["pixels"].between(low, high, inclusive="left")]
             if chosen.empty:
@@ -78,7 +79,7 @@ def by_level(counts: Tables) -> pd.DataFrame:
             continue
         parts = [table.assign(loss=loss, seed=seed, level=table["slice"].map(levels)) for (loss, seed), table in tables.items()]
         sums = pd.concat(parts).groupby(["level", "class", "loss", "seed"])[["tp", "fp", "fn"]].sum()
-        scores = 2 * sums["tp"] / (2 * sums["tp"] + sums["fp"] + sums["fn"])
+        scores = pd.Series(dice(sums["tp"], sums["fp"], sums["fn"]), sums.index)
         for level in LEVELS:
             for label in sorted(set(sums.index.get_level_values("class")) - {0}):
                 keys = {"dataset": dataset, "level": level, "class": label, "n": int((levels == level).sum())}
@@ -90,7 +91,7 @@ def _levels(counts: pd.DataFrame) -> pd.Series:
     """{slice: level} of the slices with foreground in volumes that have three of them or more."""
     foreground = counts[counts["class"] > 0]
     true = (foreground["tp"] + foreground["fn"]).groupby([foreground["volume"], foreground["slice"]], sort=False).sum()
-    found: dict[str, str] = {}
+    levels: dict[str, str] = {}
     for _, sizes in true[true > 0].groupby("volume", sort=False):
         number = len(sizes)
         if number < len(LEVELS):
@@ -98,8 +99,8 @@ def _levels(counts: pd.DataFrame) -> pd.Series:
         thirds = np.arange(number) * len(LEVELS) // number
         means = [sizes.to_numpy()[thirds == third].mean() for third in (0, len(LEVELS) - 1)]
         names = LEVELS if means[0] >= means[1] else LEVELS[::-1]
-        found |= dict(zip(sizes.index.get_level_values("slice"), (names[third] for third in thirds), strict=True))
-    return pd.Series(found, dtype=object)
+        levels |= dict(zip(sizes.index.get_level_values("slice"), (names[third] for third in thirds), strict=True))
+    return pd.Series(levels, dtype=object)
 
 
 def _stacked(tables: Tables) -> pd.DataFrame:

@@ -13,16 +13,15 @@ import pandas as pd
 from cedice.evaluation.counts import regions
 from cedice.evaluation.runs import Runs, seeds
 from cedice.metrics import CONVENTIONS
-from cedice.paper import LOSS_COLOURS, METRIC_TITLES, titles
+from cedice.paper import LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, titles
 from cedice.params import LOSSES
 
-LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
 _SEED_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 
 
 def curves(runs: Runs) -> list[dict]:
     """Dice, IoU and pixel error over the epochs, a chart a data set and metric, means over the seeds."""
-    found = []
+    drawings = []
     for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         epochs = runs[dataset, LOSSES[0], seeds(runs)[0]].history["epoch"].to_list()
         for metric, metric_title in METRIC_TITLES.items():
@@ -31,13 +30,13 @@ def curves(runs: Runs) -> list[dict]:
             number = len(seeds(runs))
             words = f"{f'Mean over {number} seeds. ' if number > 1 else ''}After the last epoch: {last}."
             drawn = {"x": "epoch", "at": epochs, "lines": lines, "points": False, "log": metric == "pixel_error"}
-            found.append(_chart(f"{dataset}-{metric}", f"{title}: {metric_title} on the validation set", words, drawn))
-    return found
+            drawings.append(_chart(f"{dataset}-{metric}", f"{title}: {metric_title} on the validation set", words, drawn))
+    return drawings
 
 
 def by_patient(runs: Runs) -> list[dict]:
     """What the Dice term changed in each patient's foreground Dice, a chart a data set, a point a seed."""
-    found = []
+    drawings = []
     for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         dice = {loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs)} for loss in LOSSES}
         table = pd.DataFrame(dice["ce_dl"]) - pd.DataFrame(dice["ce"])
@@ -51,20 +50,20 @@ def by_patient(runs: Runs) -> list[dict]:
         lines = [_line(f"seed {seed}", next(colours), [], table[seed]) for seed in table]
         drawn = {"x": "patient or slice", "at": list(range(len(names))), "names": names, "lines": lines}
         drawn |= {"points": True, "log": False}
-        found.append(_chart(f"{dataset}-patients", f"{title}: what the Dice term changed", words, drawn))
-    return found
+        drawings.append(_chart(f"{dataset}-patients", f"{title}: what the Dice term changed", words, drawn))
+    return drawings
 
 
 def _lines(runs: Runs, dataset: str, metric: str) -> list[dict]:
     lines = []
     for loss in LOSSES:
         for convention in CONVENTIONS if metric != "pixel_error" else ("foreground",):  # the same in both
-            each = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs)]
+            histories = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs)]
             label, dash = LOSS_TITLES[loss], []
             if metric != "pixel_error":
                 label += ", " + convention.replace("_", " ")
                 dash = [6, 4] if convention == "foreground" else []
-            lines.append(_line(label, LOSS_COLOURS[loss], dash, np.mean(each, axis=0)))
+            lines.append(_line(label, LOSS_COLOURS[loss], dash, np.mean(histories, axis=0)))
     return lines
 
 

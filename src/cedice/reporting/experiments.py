@@ -16,9 +16,9 @@ _ABOUT_ALPHA = f"""## The effect of α
 Mean ± standard deviation over the seeds of a row. The differences are of the seeds that every α has ({{shared}}), so that one
 α is compared with another on the same seeds: "minus α = 0" is foreground Dice after the last epoch minus that of α = 0,
 patient by patient (slice by slice where patients are unknown), with the 95 % interval over patients; of one seed it says
-nothing about other seeds. "Last 10 epochs minus α = 0" is the difference of the column "last 10 epochs", pooled over the validation
-set: where it has the other sign, not even the sign is settled. Dice alone is α = {DICE_ALONE:,.0f}: CE then adds a millionth
-to the gradient, whose scale Adam ignores.
+nothing about other seeds. "Last 10 epochs minus α = 0" is the difference of the column "last 10 epochs", pooled over the
+validation set: where it has the other sign, not even the sign is settled. Dice alone is α = {DICE_ALONE:,.0f}: CE then adds a
+millionth to the gradient, whose scale Adam ignores.
 
 ![The effect of α](response.png)
 """
