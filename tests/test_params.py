@@ -1,5 +1,6 @@
 """`params.yaml`: the committed file is valid, and whatever is wrong is one line that names the key."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,8 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("key", [key for key, _ in leaves(WHOLE)])
 def test_every_key_with_every_kind_of_wrong_value_is_one_line_that_names_it(tmp_path, edit_params, key, wrong):
+    if wrong == "missing" and re.match(r"(small|paper)\.epochs\.", key):
+        pytest.skip("of a study that `run` does not name, any data set may be left out")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     edit_params(tmp_path, {key: WRONG[wrong](dict(leaves(WHOLE))[key])})
     with pytest.raises(CediceError) as caught:
@@ -130,7 +133,7 @@ def test_unknown_names_list_the_known(project, stage):
     line = stage("train", "--study", "demo", "--dataset", "brats", "--loss", "ce", "--seed", "0")
     assert "unknown dataset 'brats': use one of acdc, covid19" in line
     line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "dice", "--seed", "0")
-    assert "unknown loss 'dice': use one of ce, ce_dl" in line
+    assert "unknown loss 'dice'" in line and "use one of ce, ce_dl" in line
     line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "ce", "--seed", "7")
     assert "unknown seed '7': use one of 0" in line
     assert "--dataset" in stage("download", "--study", "demo")

@@ -61,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
     _export(among)
     data = among.add_parser("data", help="look at a data set before anything is trained")
     data.set_defaults(do=lambda _: data.print_help())
-    _check(data.add_subparsers(metavar="COMMAND"))
+    of_data = data.add_subparsers(metavar="COMMAND")
+    _add(of_data)
+    _check(of_data)
     _verify(among)
     return whole
 
@@ -126,6 +128,21 @@ def _export(among: Any) -> None:
     )
     export.add_argument("model", metavar="MODEL", help="as for predict")
     export.add_argument("--onnx", metavar="FILE", type=Path, required=True, help="the file to write")
+
+
+def _add(among: Any) -> None:
+    add = _command(
+        among,
+        "add",
+        commands.add,
+        "describe a folder of your own scans and masks in params.yaml",
+        "Look at a folder or archive, propose its entry in params.yaml, and write it after a yes; the file's comments stay.",
+        "cedice data add my-data /path/to/folder",
+        "cedice data add my-data scans.zip --yes",
+    )
+    add.add_argument("new", metavar="NAME", help="a name of your choice: letters, digits, - and _")
+    add.add_argument("folder", metavar="FOLDER", type=Path, help="the folder, zip or tar")
+    add.add_argument("--yes", action="store_true", help="write without asking")
 
 
 def _check(among: Any) -> None:

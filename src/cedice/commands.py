@@ -88,6 +88,38 @@ def check(given: Namespace) -> None:
         raise CediceError(f"{given.name}: {len(found.problems)} problems; the pipeline would stop at the first")
 
 
+def add(given: Namespace) -> None:
+    """Propose a data set's entry in params.yaml, and write it."""
+    import yaml
+
+    from cedice import params
+    from cedice.data.propose import propose
+
+    project = params.load()
+    if given.new in project.datasets:
+        raise CediceError(f"datasets.{given.new} is in params.yaml already; choose another name, or take that entry away")
+    proposal = propose(given.folder)
+    entry = {"datasets": {given.new: proposal.entry}, "own": {"epochs": {given.new: proposal.epochs}}}
+    if not project.own.epochs:
+        entry["own"]["train"] = proposal.train
+    print(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), end="")
+    for note in proposal.notes:
+        print(f"note: {note}")
+    if not given.yes and not _agreed("Write this into params.yaml? [y/N] "):
+        print("params.yaml stays as it is")
+        return
+    params.add_dataset(given.new, proposal.entry, proposal.epochs, proposal.train)
+    print(f"written into params.yaml; now: cedice data check {given.new}")
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
+
+
 def verify(_: Namespace) -> None:
     """Recompute what is reported."""
     from cedice.pipeline import verify

@@ -33,6 +33,7 @@ _BY_DESTINATION = {
     "out": _FILE,
     "onnx": _FILE,
     "path": _FILE,
+    "folder": _FILE,
     "dataset": _DATASET,
     "name": _DATASET,
     "study": {"bash": "_cedice_study", "zsh": "_cedice_study"},

@@ -1,13 +1,14 @@
 """`params.yaml` as typed, validated objects; a wrong or unknown key is one line that names it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cedice.described import PUBLISHED, Files, Published, Strict
 from cedice.errors import CediceError, meant
+from cedice.files import replacing
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
@@ -66,12 +67,6 @@ class Study(Strict):
     @classmethod
     def _different(cls, seeds: list[int]) -> list[int]:
         return _once(seeds)
-
-    @model_validator(mode="after")
-    def _drawn(self) -> "Study":
-        if isinstance(self.source, Phantom) and (others := self.epochs.keys() - set(DATASETS)):
-            raise ValueError(f"epochs.{min(others)}: there are phantoms of {' and '.join(DATASETS)} alone")
-        return self
 
 
 class LossTerm(Strict):
@@ -136,12 +131,15 @@ class Params(Strict):
             if isinstance(given, Files) and name in PUBLISHED:
                 raise ValueError(f"datasets.{name} has the name of a published data set; choose another")
         for name in STUDIES:
+            others = self.study(name).epochs.keys() - set(DATASETS)
+            if isinstance(self.study(name).source, Phantom) and others:
+                raise ValueError(f"{name}.epochs.{min(others)}: there are phantoms of {' and '.join(DATASETS)} alone")
             if unknown := self.study(name).epochs.keys() - self.datasets.keys():
-                raise ValueError(f"{name}.epochs names {min(unknown)}, which datasets does not describe")
+                raise ValueError(f"{name}.epochs.{min(unknown)}: datasets does not describe {min(unknown)}")
         for name in self.run.studies:
             study = self.study(name)
             if unknown := set(self.run.datasets) - study.epochs.keys():
-                raise ValueError(f"run.datasets names {min(unknown)}, for which {name}.epochs has no number")
+                raise ValueError(f"run.datasets names {min(unknown)}, but there is no {name}.epochs.{min(unknown)}")
             if more := set(self.run.seeds) - set(study.seeds):
                 raise ValueError(f"run.seeds names {min(more)}, which is none of {name}.seeds")
         for name in self.reports:
@@ -170,12 +168,67 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        # A key of the file is what the user can act on.
-        key = ".".join(str(part) for part in problem["loc"] if part not in _TAGS) or "the whole file"
-        found = "" if problem["type"] == "missing" else f", found {problem['input']!r:.60}"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise CediceError(f"{path}: {key}: {problem['msg']}{found}{more}") from error
+        raise CediceError(f"{path}: {_told(error)}") from error
+
+
+def _told(error: ValidationError) -> str:
+    """The first of the wrong keys, an unknown one before the one that lacks for it: it is what the user wrote."""
+    problems = error.errors(include_url=False)
+    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
+    *parents, last = _keys(problem) or ["the whole file"]
+    key, said = ".".join([*parents, last]), problem["msg"]
+    if not isinstance(problem["input"], dict):
+        said += f", found {problem['input']!r:.60}"
+    if problem["type"] == "extra_forbidden":
+        lacking = [_keys(each)[-1] for each in problems if each["type"] == "missing" and _keys(each)[:-1] == parents]
+        said = f"unknown key{meant(last, lacking) or meant(last, _known_keys() - {last})}"
+    elif problem["type"] == "missing":
+        said = "missing key"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 and "did you mean" not in said else ""
+    return f"{key}: {said}{more}"
+
+
+def _keys(problem: Any) -> list[str]:
+    """Where in the file it is: what the user can act on."""
+    return [str(part) for part in problem["loc"] if part not in _TAGS]
+
+
+def _known_keys() -> set[str]:
+    return {key for model in Strict.__subclasses__() for key in model.model_fields}
+
+
+def add_dataset(name: str, entry: dict[str, Any], epochs: int, train: dict[str, Any], path: Path = Path("params.yaml")) -> None:
+    """Write a data set into the file ``path``, whose comments and layout stay.
+
+    ``entry`` goes under `datasets`, ``epochs`` under `own.epochs`, and ``train`` into `own.train`, unless that serves
+    another data set. CediceError, and the file as it was, where the result would not be valid.
+    """
+    try:
+        from ruamel.yaml import YAML  # noqa: PLC0415  (needed by this alone)
+        from ruamel.yaml.comments import CommentedMap  # noqa: PLC0415
+    except ImportError as error:
+        raise CediceError("ruamel.yaml is not installed, which comes with DVC: pip install '.[pipeline]'") from error
+    yaml_file = YAML()
+    yaml_file.preserve_quotes, yaml_file.width = True, 10_000  # long lines stay
+    whole = yaml_file.load(path.read_text(encoding="utf-8"))
+    if not whole["own"]["epochs"]:
+        whole["own"]["train"].update(train)
+    described = CommentedMap({key: _flow(value) if isinstance(value, dict) else value for key, value in entry.items()})
+    whole["datasets"].insert(0, name, described)  # the comment after the last belongs to what follows
+    whole["own"]["epochs"] = _flow({**whole["own"]["epochs"], name: epochs})
+    with replacing(path) as new:
+        with new.open("w", encoding="utf-8") as file:
+            yaml_file.dump(whole, file)
+        load(new)
+
+
+def _flow(value: dict[str, Any]) -> Any:
+    """On one line."""
+    from ruamel.yaml.comments import CommentedMap  # noqa: PLC0415
+
+    mapping = CommentedMap(value)
+    mapping.fa.set_flow_style()
+    return mapping
 
 
 def check_name(kind: str, name: str, known: tuple[str, ...]) -> str:

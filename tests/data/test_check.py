@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.ndimage import zoom
 
 from cedice import cli
 from cedice.analysis.statistics import units_needed
 from cedice.data import check as data_check
 from cedice.data import registry
+from cedice.data.duplicates import NEAR, duplicates
 from cedice.data.slices import Slices
 from cedice.data.sources.folder import FolderSource
 from cedice.described import Files
@@ -133,10 +135,28 @@ def test_duplicates_by_hand():
     images[2] = images[0] // 2 + 40
     images[3] = 7  # shows nothing: like no other
     index = pd.DataFrame({"slice": list("abcd"), "patient": list("abcd"), "split": ["train", "train", "val", "val"]})
-    ((one, other, alike),) = data_check.duplicates(Slices(images, images, index))
+    ((one, other, alike),) = duplicates(Slices(images, images, index))
     small = images.reshape(4, 32, 8, 32, 8).mean(axis=(2, 4)).reshape(4, -1)
     assert (one, other) == ("a", "c")
     assert alike == pytest.approx(np.corrcoef(small[[0, 2]])[0, 1], abs=1e-4)
+
+
+def test_a_common_frame_makes_no_two_slices_alike():
+    """Discs in a black frame, as retinal images are: their thumbnails correlate at 0.98, yet only the copy is a duplicate."""
+    random = np.random.default_rng(0)
+    radius = np.hypot(*np.mgrid[-1:1:256j, -1:1:256j])
+
+    def disc() -> np.ndarray:
+        vessels = zoom(random.normal(size=(32, 32)), 8) * 12
+        return np.clip((radius < 0.95) * (150 - 60 * radius**2 + vessels), 0, 255).astype(np.uint8)
+
+    images = np.stack([disc() for _ in range(30)])
+    images[25] = np.clip(images[3] * 0.9 + random.normal(0, 4, (256, 256)), 0, 255)
+    thumbnails = images.reshape(30, 32, 8, 32, 8).mean(axis=(2, 4)).reshape(30, -1)
+    assert np.median(np.corrcoef(thumbnails)) > NEAR
+    names = [f"s{number}" for number in range(30)]
+    index = pd.DataFrame({"slice": names, "patient": names, "split": ["train"] * 20 + ["val"] * 10})
+    assert [pair[:2] for pair in duplicates(Slices(images, images, index))] == [("s3", "s25")]
 
 
 def test_the_command(given, project, monkeypatch, capsys, edit_params):

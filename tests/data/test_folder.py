@@ -142,8 +142,11 @@ def test_a_wrong_description_is_refused(wrong):
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"own.epochs": {"mine": 1}}, "own.epochs names mine, which datasets does not describe"),
-        ({"run.studies": ["own"], "run.datasets": ["acdc-test"]}, "run.datasets names acdc-test, for which own.epochs has no"),
+        ({"own.epochs": {"mine": 1}}, "own.epochs.mine: datasets does not describe mine"),
+        (
+            {"run.studies": ["own"], "run.datasets": ["acdc-test"]},
+            "run.datasets names acdc-test, but there is no own.epochs.acdc-test",
+        ),
         ({"run.datasets": ["acdc", "acdc"]}, "run.datasets: Value error, a value stands there twice"),
         ({"run.seeds": [7]}, "run.seeds names 7, which is none of demo.seeds"),
         ({"datasets.acdc": GIVEN}, "datasets.acdc has the name of a published data set"),
@@ -154,6 +157,12 @@ def test_a_wrong_description_is_refused(wrong):
         ),
         ({"datasets.my data": GIVEN}, "datasets.my data"),
         ({"datasets.mine": GIVEN | {"masks": "gt/{name}.png"}}, "datasets.mine: Value error, images and masks must"),
+        (
+            {"datasets.mine": {("mask" if key == "masks" else key): value for key, value in GIVEN.items()}},
+            "datasets.mine.mask: unknown key (did you mean masks?)",
+        ),
+        ({"datasets.mine": GIVEN | {"chanel": "red"}}, "datasets.mine.chanel: unknown key (did you mean channel?)"),
+        ({"datasets.mine": {key: GIVEN[key] for key in GIVEN if key != "classes"}}, "datasets.mine.classes: missing key"),
         ({"datasets.mine": GIVEN | {"path": ""}}, "datasets.mine.path"),
         ({"reports": ["demo", "own"]}, "reports names own, which has no data set"),
     ],

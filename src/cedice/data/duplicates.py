@@ -23,7 +23,7 @@ def duplicates(slices: Slices) -> list[tuple[str, str, float]]:
         block = val[start : start + _BLOCK]
         for i, j in np.argwhere(own[block] @ own[train].T > _NEAR_WITHOUT_COMMON):
             pairs.append((train[j], block[i]))
-    pairs += [(i, j) for i, j in _equal(slices.images, train, val) if shown[i]]
+    pairs += [(i, j) for i, j in _equal(thumbnails, train, val) if shown[i]]
     alike: dict[tuple[int, int], float] = {}
     for i, j in pairs:
         if (correlation := float(thumbnails[i] @ thumbnails[j])) > NEAR and patients[i] != patients[j]:
@@ -49,8 +49,8 @@ def _standardised(rows: np.ndarray) -> np.ndarray:
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 1e-6)
 
 
-def _equal(images: np.ndarray, train: np.ndarray, val: np.ndarray) -> list[tuple[int, int]]:
+def _equal(thumbnails: np.ndarray, train: np.ndarray, val: np.ndarray) -> list[tuple[int, int]]:
     seen: dict[bytes, list[int]] = {}
     for row in train:
-        seen.setdefault(images[row].tobytes(), []).append(row)
-    return [(row, other) for other in val for row in seen.get(images[other].tobytes(), ())]
+        seen.setdefault(thumbnails[row].tobytes(), []).append(row)
+    return [(row, other) for other in val for row in seen.get(thumbnails[other].tobytes(), ())]

@@ -1,0 +1,202 @@
+"""`cedice data add`: what it proposes for the layouts that people have, and what it writes into `params.yaml`."""
+
+import io
+import json
+import shutil
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from cedice import cli, params
+from cedice.data.propose import propose
+from cedice.errors import CediceError
+
+
+def volume(path: Path, voxels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.Nifti1Image(voxels, np.eye(4)).to_filename(path)
+
+
+def picture(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def put(folder: Path, image: str, mask: str, value: int = 1) -> None:
+    labels = np.zeros((20, 18), np.uint8)
+    labels[3:9, 3:9] = value
+    grey = np.random.default_rng(0).integers(0, 250, labels.shape)
+    if image.endswith("png"):
+        picture(folder / image, grey.astype(np.uint8))
+        picture(folder / mask, labels)
+    else:
+        volume(folder / image, np.stack([grey] * 3, axis=2).astype(np.int16))
+        volume(folder / mask, np.stack([labels] * 3, axis=2))
+
+
+LAYOUTS = {
+    "folders of pictures": (
+        ("images/{n}7.png", "masks/{n}7.png"),
+        ("images/{name}.png", "masks/{name}.png"),
+    ),
+    "patients with frames": (
+        ("p{n}/{f}.nii.gz", "p{n}/{f}_seg.nii.gz"),
+        ("{patient}/{name}.nii.gz", "{patient}/{name}_seg.nii.gz"),
+    ),
+    "ACDC's": (
+        ("patient00{n}/patient00{n}_{f}.nii.gz", "patient00{n}/patient00{n}_{f}_gt.nii.gz"),
+        ("{patient}/{patient}_{name}.nii.gz", "{patient}/{patient}_{name}_gt.nii.gz"),
+    ),
+    "nnU-Net's": (
+        ("imagesTr/heart_{n}_0000.nii.gz", "labelsTr/heart_{n}.nii.gz"),
+        ("imagesTr/heart_{name}_0000.nii.gz", "labelsTr/heart_{name}.nii.gz"),
+    ),
+    "the Decathlon's": (
+        ("Task/imagesTr/hip_{n}.nii.gz", "Task/labelsTr/hip_{n}.nii.gz"),
+        ("Task/imagesTr/hip_{name}.nii.gz", "Task/labelsTr/hip_{name}.nii.gz"),
+    ),
+    "patients with fixed names": (
+        ("p{n}/image.nii.gz", "p{n}/mask.nii.gz"),
+        ("{patient}/image.nii.gz", "{patient}/mask.nii.gz"),
+    ),
+    "slices named after patients": (
+        ("images/p{n}_{f}.png", "masks/p{n}_{f}.png"),
+        ("images/{patient}_{name}.png", "masks/{patient}_{name}.png"),
+    ),
+    "COVID-SemiSeg's": (
+        ("Doctor-label/Imgs/{n}.png", "Doctor-label/GT/{n}.png"),
+        ("Doctor-label/Imgs/{name}.png", "Doctor-label/GT/{name}.png"),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_layouts(tmp_path, layout, kind):
+    (image, mask), expected = LAYOUTS[layout]
+    for number in range(6):
+        for frame in ("ed", "es"):
+            put(tmp_path / "set", image.format(n=number, f=frame), mask.format(n=number, f=frame))
+    if layout == "nnU-Net's":  # images without masks
+        put(tmp_path / "set", "imagesTs/heart_9_0000.nii.gz", "x.nii.gz")
+        (tmp_path / "set/x.nii.gz").unlink()
+    path = tmp_path / "set"
+    if kind == "zip":
+        path = Path(shutil.make_archive(str(tmp_path / "set"), "zip", path))
+    proposal = propose(path)
+    assert (proposal.entry["images"], proposal.entry["masks"]) == expected
+    assert proposal.entry["classes"] == {"background": 0, "class 1": 1}
+    of_pictures = image.endswith("png")
+    window, percentiles = {"kind": "window", "low": 0, "high": 255}, {"kind": "percentiles", "low": 0.5, "high": 99.5}
+    assert proposal.entry["intensity"] == (window if of_pictures else percentiles)
+    assert proposal.train["batch_size"] == 4
+    assert proposal.notes[0].startswith("12 pairs" if "{f}" in image else "6 pairs")
+
+
+def test_classes_named_by_a_dataset_json_hounsfield_units_and_colour(tmp_path):
+    for number in range(4):
+        put(tmp_path / "ct", f"imagesTr/a_{number}.nii.gz", f"labelsTr/a_{number}.nii.gz", 2)
+        volume(tmp_path / f"ct/imagesTr/a_{number}.nii.gz", np.full((20, 18, 3), -1000, np.int16))
+        put(tmp_path / "eyes", f"images/{number}.png", f"masks/{number}.png", 255)
+        colour = np.random.default_rng(0).integers(0, 255, (20, 18, 3)).astype(np.uint8)
+        picture(tmp_path / f"eyes/images/{number}.png", colour)
+    (tmp_path / "ct/dataset.json").write_text(json.dumps({"labels": {"0": "background", "2": "Lesion"}}))
+    ct, eyes = propose(tmp_path / "ct").entry, propose(tmp_path / "eyes").entry
+    assert ct["classes"] == {"background": 0, "lesion": 2}
+    assert ct["intensity"] == {"kind": "window", "low": -1000, "high": 400}
+    assert (eyes["channel"], eyes["classes"]) == ("grey", {"background": 0, "class 255": 255})
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        ([], "no file of a kind that is read"),
+        (["a.png", "b.png"], r"no file is named as a mask is .*; write datasets.NAME into params.yaml by hand"),
+        (["images/a.png", "masks/q/b.png"], "no image has the name of a mask"),
+        (
+            [
+                "one/images/1.png",
+                "one/masks/1.png",
+                "one/images/2.png",
+                "one/masks/2.png",
+                *(f"{kind}/{n}.png" for kind in ("images", "masks") for n in (3, 4)),
+            ],
+            "more than one data set could be meant",
+        ),
+    ],
+)
+def test_what_cannot_be_guessed_is_one_line(tmp_path, files, line):
+    for name in files:
+        picture(tmp_path / name, np.zeros((9, 9), np.uint8))
+    with pytest.raises(CediceError, match=line):
+        propose(tmp_path)
+
+
+def test_a_second_observer_is_told(tmp_path):
+    for number in range(3):
+        for observer in (1, 2):
+            put(tmp_path, f"images/{number}.png", f"gt/{number}_manual{observer}.png")
+    proposal = propose(tmp_path)
+    assert proposal.entry["masks"] == "gt/{name}_manual1.png"
+    assert "the images have other masks, too: gt/{name}_manual2.png; take those that you mean" in proposal.notes
+
+
+@pytest.fixture
+def added(project, monkeypatch, capsys):
+    """added("--yes") → what the command prints, of params.yaml with its comments."""
+    shutil.copy(ROOT / "params.yaml", project)
+    for number in range(10):
+        put(project / "scans", f"p{number}/image.nii.gz", f"p{number}/mask.nii.gz")
+
+    def run(*options: str, answer: str = "") -> str:
+        monkeypatch.setattr("sys.argv", ["cedice", "data", "add", "mine", "scans", *options])
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        cli.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize(("options", "answer"), [(["--yes"], ""), ([], "y\n")])
+def test_it_is_written_and_the_rest_stays(added, project, options, answer):
+    before = (project / "params.yaml").read_text(encoding="utf-8")
+    assert "now: cedice data check mine" in added(*options, answer=answer)
+    after = (project / "params.yaml").read_text(encoding="utf-8")
+    gone = (Counter(before.splitlines()) - Counter(after.splitlines())).elements()
+    assert sorted(line.split(":")[0].strip() for line in gone) == ["epochs", "train"]  # those of own
+    described = params.load()
+    assert described.datasets["mine"].images == "{patient}/image.nii.gz"
+    assert (described.own.epochs, described.own.train.batch_size) == ({"mine": 100}, 4)
+    with pytest.raises(SystemExit, match=r"datasets\.mine is in params.yaml already"):
+        added("--yes")
+
+
+@pytest.mark.parametrize("answer", ["n\n", "", "\n"])
+def test_without_a_yes_nothing_is_written(added, project, answer):
+    before = (project / "params.yaml").read_bytes()
+    assert "params.yaml stays as it is" in added(answer=answer)
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_a_name_that_is_none_leaves_the_file_as_it_was(added, project, monkeypatch):
+    before = (project / "params.yaml").read_bytes()
+    monkeypatch.setattr("sys.argv", ["cedice", "data", "add", "my data", "scans", "--yes"])
+    with pytest.raises(SystemExit, match=r"datasets\.my data"):
+        cli.main()
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_the_real_archives_layouts(archives, tmp_path):
+    with zipfile.ZipFile(archives / "covid-semiseg.zip") as archive:
+        archive.extractall(tmp_path)
+    doctor = propose(tmp_path / "Dataset/TrainingSet/LungInfection-Train/Doctor-label")
+    assert (doctor.entry["images"], doctor.entry["masks"]) == ("Imgs/{name}.jpg", "GT/{name}.png")
+    assert doctor.entry["classes"] == {"background": 0, "class 255": 255}
+    with pytest.raises(CediceError, match="more than one data set could be meant"):
+        propose(tmp_path / "Dataset")
