@@ -111,7 +111,7 @@ def test_what_makes_a_result_worthless_is_warned_of(given):
 def test_patients_on_both_sides_when_split_by_slice(given):
     source = FolderSource("mine", Files.model_validate(DESCRIBED | {"path": str(given)}))
     found = data_check.check(source, "slice", ENOUGH)
-    assert "4 patients are on both sides of the split" in " ".join(found.warnings)
+    assert "on both sides of the split: 4 patients" in " ".join(found.warnings)
     assert found.lines[5].endswith("every fifth slice")
 
 

@@ -198,8 +198,7 @@ def _few(source: Source, slices: Slices, enough: int) -> list[str]:
 def _leaks(slices: Slices) -> list[str]:
     train, val = (set(slices.index["patient"][slices.index["split"] == side]) for side in ("train", "val"))
     both = len(train & val)
-    verb = "is" if both == 1 else "are"
-    told = f"{both} {_noun(both, 'patient')} {verb} on both sides of the split: what is measured is flattered by that"
+    told = f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"
     return [told] if both else []
 
 
