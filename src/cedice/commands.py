@@ -17,7 +17,7 @@ def predict(given: Namespace) -> None:
 
     file, (paths, left_out) = released.find(given.model), scans.find(given.scans)
     if left_out:
-        print(f"left out as results or masks, by their names: {len(left_out)} files (first: {left_out[0]})", file=sys.stderr)
+        print(f"left out by their names, as results or masks: {len(left_out)} (first: {left_out[0]})", file=sys.stderr)
     if given.device == "cuda" and not torch.cuda.is_available():
         raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
     device = torch.device("cpu") if given.device == "cpu" else hardware.device()

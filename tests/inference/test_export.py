@@ -93,7 +93,7 @@ def test_a_wheel_installs_and_runs(tmp_path):
     elsewhere = {"PYTHONPATH": str(tmp_path / "installed")}
     where = run("-c", "import cedice; print(cedice.__file__)", **elsewhere)
     assert where.startswith(str(tmp_path / "installed"))
-    voxels = np.random.default_rng(0).integers(0, 500, (40, 50, 2), dtype=np.int16)
+    voxels = np.random.default_rng(0).integers(-1000, 500, (40, 50, 2), dtype=np.int16)
     nibabel.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / "scan.nii.gz")
     for name in released.names():
         assert "scan: " in run("-m", "cedice.cli", "predict", name, "scan.nii.gz", "-o", f"out-{name}", **elsewhere)

@@ -130,7 +130,7 @@ def test_results_and_masks_in_a_folder_are_no_scans(tmp_path, model, capsys):
         cedice("predict", model, tmp_path, "-o", tmp_path, "--probabilities")
         said = capsys.readouterr()
         assert said.out.count("\n") == 1
-    assert "left out as results or masks, by their names: 4 files" in said.err
+    assert "left out by their names, as results or masks: 4 (first: " in said.err
     (tmp_path / "heart.nii.gz").unlink()
     with pytest.raises(CediceError, match="no scan in this folder but results or masks, as heart_gt"):
         cedice("predict", model, tmp_path, "-o", tmp_path)
