@@ -90,6 +90,7 @@ def sweep(hour: Hour) -> None:
     while re.search("Queued|Running", hour.run("sleep 20; dvc queue status")):
         pass
     hour.run("dvc queue status", r"(?s)Success.*Success")
+    hour.run("dvc queue remove --success")
     shown = hour.run("dvc exp show --only-changed", r"acdc\.ce_dl", r"covid19\.gain", r"loss\.ce_dl\.alpha")
     header = next(line for line in shown.splitlines() if "loss.ce_dl.alpha" in line)
     if header.index("loss.ce_dl.alpha") + len("loss.ce_dl.alpha") > 120:
@@ -144,7 +145,7 @@ def use(hour: Hour) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (hour.clone / "docs/predict.md").read_text(encoding="utf-8"), re.DOTALL)
     (hour.clone / "lines.py").write_text("\n".join(blocks), encoding="utf-8")
     hour.run("python lines.py")
-    for words, position, completed in (("predict acdc sca", 3, "scans"), ("predict ac", 2, "acdc")):
+    for words, position, completed in (("acdc sca", 3, "scans"), ("ac", 2, "acdc")):
         hour.run(COMPLETION.format(words, position), completed)
 
 
