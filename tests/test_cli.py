@@ -82,6 +82,7 @@ def completed(tmp_path_factory):
         (("release", "small", "re"), ["retina"]),
         (("release", "small", "acdc", "ce_"), ["ce_dl"]),
         (("data", "check", "acdc"), ["acdc", "acdc-test"]),
+        (("data", "add", "new", "sca"), ["scan.nii.gz", "scans"]),
         (("export", "covid"), ["covid19"]),
     ],
 )

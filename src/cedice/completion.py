@@ -32,7 +32,7 @@ _BY_DESTINATION = {
     "scans": _FILE,
     "out": _FILE,
     "onnx": _FILE,
-    "path": _FILE,
+    "folder": _FILE,
     "folder": _FILE,
     "dataset": _DATASET,
     "name": _DATASET,
