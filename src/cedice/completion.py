@@ -33,7 +33,6 @@ _BY_DESTINATION = {
     "out": _FILE,
     "onnx": _FILE,
     "folder": _FILE,
-    "folder": _FILE,
     "dataset": _DATASET,
     "name": _DATASET,
     "study": {"bash": "_cedice_study", "zsh": "_cedice_study"},
