@@ -274,6 +274,7 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
     for loss, seed in itertools.product(("ce", "ce_dl"), "01"):
         for step in ("train", "evaluate", "measure"):
             assert stage(step, "--study", "own", "--dataset", "mine", "--loss", loss, "--seed", seed) is None
+    shutil.copy(ROOT / "reports/own/experiments.md", project / "reports/own")
     for step in ("samples", "table", "breakdown", "conventions", "verdict", "plot", "page"):
         assert stage(step, "--study", "own") is None
     reports = project / "reports/own"
@@ -285,13 +286,15 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
     verdict = pd.read_csv(reports / "verdict.csv")
     assert len(verdict) == 5
     assert set(verdict["units"]) <= {1, 2}
-    assert sorted(path.name for path in (reports / "figures").iterdir()) == [f"figure{number}.png" for number in (1, 4, 5, 6)]
+    assert sorted(path.name for path in (reports / "figures").iterdir()) == [
+        *(f"figure{number}.png" for number in (1, 4, 5, 6)),
+        "forest.png",
+    ]
     for name in ("table1.md", "conventions.md", "breakdown.md", "verdict.md", "index.html"):
         text = (reports / name).read_text(encoding="utf-8")
         assert "mine" in text
         assert not re.search(r"ACDC|COVID|\| the paper \| CE", text), name
     assert "misfit" not in pd.read_csv(reports / "conventions.csv")
-    shutil.copy(ROOT / "reports/own/experiments.md", reports)
     command("dvc", "init", "--no-scm", cwd=project)
     status, output = command("dvc", "repro", "--dry", "page@own", cwd=project)
     assert status == 0, output
