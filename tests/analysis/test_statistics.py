@@ -1,4 +1,4 @@
-"""Intervals, tests and corrections against theory and SciPy."""
+"""Intervals, tests, equivalence and corrections against theory, SciPy and simulation."""
 
 import numpy as np
 import pytest
@@ -7,79 +7,127 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cedice.analysis import statistics
-from cedice.analysis.statistics import holm, paired
+from cedice.analysis.statistics import by_chance, components, detectable, holm, paired
+
+MARGIN = 0.01
 
 
-def test_one_seed_is_the_bootstrap_of_the_mean():
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Where the bootstrap is not asked."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 10)
+
+
+def test_one_training_says_nothing_of_others_and_the_bootstrap_is_that_of_the_mean():
     values = np.random.default_rng(1).normal(0.3, 1, (1, 200))
-    found = paired(values)
+    result = paired(values, MARGIN)
     theirs = stats.bootstrap((values[0],), np.mean, method="percentile", n_resamples=10_000, random_state=2)
-    expected = theirs.confidence_interval
-    assert (found.boot_low, found.boot_high) == pytest.approx(tuple(expected), abs=0.02)
-    assert found.mean == pytest.approx(values.mean())
-    assert found.p_units == pytest.approx(stats.wilcoxon(values[0]).pvalue)
-    assert np.isnan([found.low, found.high, found.p, found.detectable]).all()  # one training says nothing of others
-    again = paired(values)
-    assert (again.boot_low, again.boot_high) == (found.boot_low, found.boot_high)  # the same random numbers every time
+    assert (result.boot_low, result.boot_high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.02)
+    assert result.mean == pytest.approx(values.mean())
+    assert result.p_units == pytest.approx(stats.wilcoxon(values[0]).pvalue)
+    assert np.isnan([result.error, result.freedom, result.low, result.high, result.p, result.p_equal]).all()
+    assert paired(values, MARGIN).boot_low == result.boot_low  # the same random numbers every time
 
 
-def test_without_an_effect_of_the_patients_it_is_students_test_of_the_seeds():
+def test_the_bootstrap_resamples_units_only():
+    units = np.random.default_rng(3).normal(0.2, 0.1, (1, 50))
+    alike, apart = np.repeat(units, 3, axis=0), units + np.array([[-0.6], [0.0], [0.6]])
+    assert paired(alike, MARGIN).boot_low == pytest.approx(paired(apart, MARGIN).boot_low)
+    assert paired(apart, MARGIN).p_units == pytest.approx(paired(alike, MARGIN).p_units)
+    assert paired(apart, MARGIN).low < 0 < paired(alike, MARGIN).low
+    assert (paired(alike, MARGIN).agreeing, paired(apart, MARGIN).agreeing) == (3, 2)
+
+
+def test_where_all_units_are_alike_it_is_students_test_of_the_trainings():
     random = np.random.default_rng(5)
     noise = random.normal(0, 1, (5, 30))
-    noise -= noise.mean(axis=0) - noise.mean()  # every patient alike: MS_p is 0
+    noise -= noise.mean(axis=0) - noise.mean()  # MS_p is 0
     values = noise + random.normal(0.4, 0.3, (5, 1))
-    found, theirs = paired(values), stats.ttest_1samp(values.mean(axis=1), 0)
-    expected = theirs.confidence_interval(0.95)
-    assert found.p == pytest.approx(theirs.pvalue)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    error = stats.sem(values.mean(axis=1))
-    assert found.detectable == pytest.approx(error * (stats.t.ppf(0.975, 4) + stats.t.ppf(0.8, 4)))
+    result, theirs = paired(values, MARGIN), stats.ttest_1samp(values.mean(axis=1), 0)
+    interval = theirs.confidence_interval(0.95)
+    assert result.p == pytest.approx(theirs.pvalue)
+    assert (result.low, result.high) == pytest.approx((interval.low, interval.high))
+    assert result.freedom == 4
 
 
-def test_with_seeds_that_are_alike_it_is_the_normal_test_of_the_patients():
-    patients = np.random.default_rng(6).normal(0.1, 1, (1, 40))
-    found = paired(np.repeat(patients, 3, axis=0))
-    assert found.p == pytest.approx(2 * stats.norm.sf(patients.mean() / stats.sem(patients[0])))
+def test_where_all_trainings_are_alike_it_is_students_test_of_the_units():
+    units = np.random.default_rng(6).normal(0.1, 1, (1, 40))
+    result, theirs = paired(np.repeat(units, 3, axis=0), MARGIN), stats.ttest_1samp(units[0], 0)
+    assert result.p == pytest.approx(theirs.pvalue)
+    assert result.freedom == pytest.approx(39)
 
 
-def test_two_seeds_and_two_patients_by_hand():
-    """Means 2 and 4 of the seeds, 2 and 4 of the patients: MS_s = MS_p = 4, MS_sp = 0; se² = 8 / 4, df = 64 / 16."""
-    found = paired(np.array([[1.0, 3.0], [3.0, 5.0]]))
-    assert found.mean == 3
-    assert found.p == pytest.approx(2 * stats.t.sf(3 / np.sqrt(2), 4))
+def test_two_trainings_and_two_units_by_hand():
+    """Means 2 and 4 of the trainings, 2 and 4 of the units: MS_s = MS_p = 4, MS_e = 0; se² = 8 / 4, df = 64 / (16 + 16)."""
+    result = paired(np.array([[1.0, 3.0], [3.0, 5.0]]), 4.0)
+    assert (result.mean, result.error, result.freedom) == pytest.approx((3, np.sqrt(2), 2))
+    assert result.p == pytest.approx(2 * stats.t.sf(3 / np.sqrt(2), 2))
+    assert result.p_equal == pytest.approx(max(stats.t.sf((3 + 4) / np.sqrt(2), 2), stats.t.sf((4 - 3) / np.sqrt(2), 2)))
 
 
-@pytest.mark.parametrize(("seeds", "of_seeds"), [(3, 0.1), (3, 0.02), (8, 0.1)])
-def test_where_there_is_no_difference_it_finds_one_about_as_often_as_it_may(monkeypatch, seeds, of_seeds):
-    monkeypatch.setattr(statistics, "RESAMPLES", 10)  # the bootstrap is not asked
-    random = np.random.default_rng(7)
-    found = 0
-    for _ in range(300):
-        found += paired(random.normal(0, of_seeds, (seeds, 1)) + random.normal(0, 0.1, (seeds, 30))).p < 0.05
-    assert found / 300 < 0.09
+@given(st.floats(0.001, 0.2), st.integers(0, 1000))
+def test_equivalence_is_that_the_90_percent_interval_lies_within_the_margin(margin, seed):
+    random = np.random.default_rng(seed)
+    values = random.normal(0.01, 0.03, (4, 1)) + random.normal(0, 0.03, (1, 12)) + random.normal(0, 0.05, (4, 12))
+    result = paired(values, margin)
+    half = result.error * stats.t.ppf(0.95, result.freedom)
+    inside = -margin < result.mean - half and result.mean + half < margin
+    assert (result.p_equal < 0.05) == inside
 
 
-def test_seeds_that_differ_widen_the_interval():
-    patients = np.random.default_rng(3).normal(0.2, 0.1, (1, 50))
-    alike, apart = np.repeat(patients, 3, axis=0), patients + np.array([[-0.6], [0.0], [0.6]])
-    assert paired(alike).boot_low > 0
-    assert paired(apart).boot_low < 0 < paired(apart).mean
-    assert paired(apart).low < paired(apart).boot_low
-    assert (paired(alike).agreeing, paired(apart).agreeing) == (3, 2)
-    assert paired(apart).p_units == pytest.approx(paired(alike).p_units)  # it sees patients alone: why both are asked
-    assert paired(alike).p < 0.05 < paired(apart).p
+@pytest.mark.usefixtures("few_resamples")
+@pytest.mark.parametrize(("seeds", "of_seeds"), [(3, 0.018), (5, 0.018), (10, 0.018), (3, 0.085)])
+def test_where_there_is_no_difference_it_calls_one_about_as_often_as_it_may(seeds, of_seeds):
+    """With the components of `small`'s differences in foreground Dice."""
+    random, called = np.random.default_rng(7), 0
+    for _ in range(1500):
+        parts = random.normal(0, of_seeds, (seeds, 1)), random.normal(0, 0.032, (1, 20)), random.normal(0, 0.065, (seeds, 20))
+        called += paired(sum(parts), MARGIN).p < 0.05
+    assert called / 1500 < 0.066  # 0.05 and three standard errors
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     random = np.random.default_rng(4)
-    hits = boot_hits = 0
-    for _ in range(100):
-        truth, seeds = 0.2, random.normal(0, 0.1, (12, 1))
-        found = paired(truth + seeds + random.normal(0, 0.3, (1, 40)) + random.normal(0, 0.1, (12, 40)))
-        hits += found.low <= truth <= found.high
-        boot_hits += found.boot_low <= truth <= found.boot_high
-    assert hits >= 89
-    assert boot_hits >= 85
+    hits = 0
+    for _ in range(500):
+        parts = random.normal(0, 0.1, (12, 1)), random.normal(0, 0.3, (1, 40)), random.normal(0, 0.1, (12, 40))
+        result = paired(0.2 + sum(parts), MARGIN)
+        hits += result.low <= 0.2 <= result.high
+    assert 0.92 < hits / 500 < 0.98
+
+
+def test_components_are_recovered():
+    random = np.random.default_rng(8)
+    parts = random.normal(0, 0.3, (400, 1)), random.normal(0, 0.2, (1, 400)), random.normal(0, 0.1, (400, 400))
+    assert components(sum(parts)) == pytest.approx((0.3, 0.2, 0.1), rel=0.1)
+    assert components(np.ones((3, 3))) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("freedom", [2.0, 3.1, 19.0, 400.0])
+@pytest.mark.parametrize("level", [0.05, 0.025, 0.05 / 8])
+def test_a_detectable_difference_is_found_with_its_power(freedom, level):
+    size = detectable(0.5, freedom, level)
+    random = np.random.default_rng(9)
+    error = 0.5 * np.sqrt(random.chisquare(freedom, 40_000) / freedom)
+    t = random.normal(size, 0.5, 40_000) / error
+    assert np.mean(np.abs(t) > stats.t.ppf(1 - level / 2, freedom)) == pytest.approx(0.8, abs=0.01)
+
+
+def test_what_cannot_be_detected():
+    assert np.isnan(detectable(np.nan, np.nan, 0.05))
+    assert detectable(0.0, 3.0, 0.05) == 0
+
+
+def test_a_difference_by_chance():
+    many = np.random.default_rng(10).normal(0.9, 0.02, (2, 5000))
+    chance, low, high = by_chance(many[0], many[1], 0.03)
+    assert chance == pytest.approx(2 * stats.norm.sf(0.03 / (0.02 * np.sqrt(2))), abs=0.01)
+    assert low < chance < high
+    few = by_chance(np.array([0.89, 0.90, 0.91]), np.array([0.90, 0.90, 0.90]), 0.01)
+    assert few[0] == pytest.approx(2 * stats.t.sf(1, 2))
+    assert np.isnan(by_chance(np.array([0.9]), np.array([0.9]), 0.01)).all()
+    assert by_chance(np.full(3, 0.9), np.full(3, 0.9), 0.01) == (0, 0, 0)
 
 
 def test_holm_by_hand():
@@ -97,9 +145,9 @@ def test_holm_lies_between_the_raw_values_and_bonferroni_and_keeps_their_order(v
 @pytest.mark.parametrize("values", [np.zeros((3, 1)), np.array([[0.1, np.nan]]), np.zeros((1, 0))])
 def test_nothing_to_resample_is_an_error(values):
     with pytest.raises(ValueError, match="nothing to resample"):
-        paired(values)
+        paired(values, MARGIN)
 
 
 def test_no_difference_at_all():
-    found = paired(np.zeros((2, 5)))
-    assert (found.mean, found.low, found.high, found.p, found.p_units) == (0, 0, 0, 1, 1)
+    result = paired(np.zeros((2, 5)), MARGIN)
+    assert (result.mean, result.low, result.high, result.p, result.p_equal, result.p_units) == (0, 0, 0, 1, 0, 1)

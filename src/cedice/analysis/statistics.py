@@ -1,38 +1,42 @@
-"""Is a difference more than noise? Paired over patients and seeds: intervals, tests, correction, what could have been seen.
+"""Is a difference more than noise? Paired over patients and trainings: interval, tests, equivalence, detectable difference.
 
-There are two questions. Would these very trainings differ on other patients, too? Wilcoxon's test and the bootstrap answer
-that. Would other trainings, too, on other patients? The seeds are then a sample like the patients, and three are few. It is
-asked as of several readers of the same cases, in a two-way analysis of variance with random seeds s and patients p:
+The question is whether other trainings on other patients would differ, too. Trainings s and patients p are both samples, and
+crossed, as several readers of the same cases are. With the mean squares MS_s, MS_p and MS_e (the rest) of the S × P table of
+paired differences, in a two-way analysis of variance with random effects:
 
-    se² = (MS_s + max(MS_p − MS_sp, 0)) / (S·P),    df = (MS_s + max(MS_p − MS_sp, 0))² / (MS_s² / (S − 1)),
+    num = MS_s + max(MS_p − MS_e, 0),    se² = num / (S·P),
+    df = num² / (MS_s² / (S − 1) + MS_p² / (P − 1) + MS_e² / ((S − 1)(P − 1))),    S − 1 where MS_p ≤ MS_e
 
-and mean / se is held against Student's t (Hillis, Statist. Med. 26:596–619, 2007). The first question alone would say too often
-that there is something: `python benchmarks/false_alarms.py` draws how often.
+(Satterthwaite, Biometrics Bull. 2:110–114, 1946), and mean / se is compared with Student's t. Two more numbers describe these
+very trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
+`python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 RESAMPLES = 10_000
-LEVEL = 0.05  # of the two-sided test, and of the interval
-_POWER = 0.8
+LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
+POWER = 0.8
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Of differences between two arms: mean; `low` and `high` of the 95 % interval and `p`, over other units and other seeds;
-    `detectable`, the smallest true difference that would have been found so with 80 % power (these four NaN for a single seed);
-    of these very seeds `boot_low` and `boot_high` of the 95 % bootstrap interval, and Wilcoxon's `p_units`; the numbers of
+    """Of paired differences: mean; over other units and other trainings its standard error `error` with `freedom` degrees,
+    `low` and `high` of the 95 % interval, `p` of no difference, and `p_equal`, of a difference as large as the margin (these
+    six NaN for a single training); over other units alone `boot_low`, `boot_high` and Wilcoxon's `p_units`; the numbers of
     units and seeds; and `agreeing`, the seeds whose own mean has the sign of the whole."""
 
     mean: float
+    error: float
+    freedom: float
     low: float
     high: float
     p: float
-    detectable: float
+    p_equal: float
     boot_low: float
     boot_high: float
     p_units: float
@@ -41,46 +45,92 @@ class Paired:
     agreeing: int
 
 
-def paired(differences: np.ndarray) -> Paired:
-    """``differences``: (seeds, units) float, a unit being a patient (or a slice, where patients are unknown).
+def paired(differences: np.ndarray, margin: float) -> Paired:
+    """``differences``: (seeds, units) float, a unit being a patient, or a slice where patients are unknown.
 
-    `low`, `high` and `p` are those of the module's t; `detectable` is (t₀.₉₇₅ + t₀.₈)·se. The bootstrap is the percentile one
-    that draws units and seeds anew, both with replacement, crossed as they are measured, with the same random numbers every
-    time; with few seeds its interval is too narrow. Wilcoxon's signed-rank test is over the units, each with its mean over the
-    seeds. Raises ValueError for fewer than two units, or a value that is not finite.
+    `p_equal` = max(P(t > (mean + margin) / se), P(t > (margin − mean) / se)): below 0.05 the 90 % interval lies within
+    ± ``margin``. The bootstrap is the percentile one over units, with the same random numbers every time. Raises ValueError for
+    fewer than two units, or a value that is not finite.
     """
     seeds, units = differences.shape
     if units < 2 or not np.isfinite(differences).all():
         raise ValueError(f"{units} units, {int((~np.isfinite(differences)).sum())} values not finite: nothing to resample")
-    random = np.random.default_rng(0)
-    unit_weights = random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units
-    seed_weights = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
-    means = ((seed_weights @ differences) * unit_weights).sum(axis=1)
-    boot_low, boot_high = np.percentile(means, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
-    by_unit = differences.mean(axis=0)
+    by_unit, by_seed = differences.mean(axis=0), differences.mean(axis=1)
     mean = float(by_unit.mean())
+    weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units
+    boot_low, boot_high = np.percentile(weights @ by_unit, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
     p_units = float(stats.wilcoxon(by_unit).pvalue) if by_unit.any() else 1.0
-    agreeing = int((np.sign(differences.mean(axis=1)) == np.sign(mean)).sum())
-    error, freedom = _crossed(differences) if seeds > 1 else (math.nan, math.nan)
+    agreeing = int((np.sign(by_seed) == np.sign(mean)).sum())
+    error, freedom = crossed(differences) if seeds > 1 else (math.nan, math.nan)
     student = stats.t(freedom)
     half = error * student.ppf(1 - LEVEL / 2)
     p = float(2 * student.sf(abs(mean) / error)) if error else float(mean == 0)
-    detectable = float(half + error * student.ppf(_POWER))
-    over_all = (mean, float(mean - half), float(mean + half), p, detectable)
-    return Paired(*over_all, float(boot_low), float(boot_high), p_units, units, seeds, agreeing)
+    p_equal = float(student.sf((margin - abs(mean)) / error)) if error else float(abs(mean) >= margin)
+    tested = (error, freedom, float(mean - half), float(mean + half), p, p_equal)
+    return Paired(mean, *tested, float(boot_low), float(boot_high), p_units, units, seeds, agreeing)
 
 
-def _crossed(differences: np.ndarray) -> tuple[float, float]:
-    """(se, df) of the module's equation; df is at most 10⁹, where MS_s is 0."""
+def mean_squares(differences: np.ndarray) -> tuple[float, float, float]:
+    """(MS_s, MS_p, MS_e) of (seeds, units) differences; at least two of both."""
     seeds, units = differences.shape
     mean, by_seed, by_unit = differences.mean(), differences.mean(axis=1), differences.mean(axis=0)
     rest = differences - by_seed[:, None] - by_unit + mean
-    of_seeds = units * ((by_seed - mean) ** 2).sum() / (seeds - 1)
-    of_units = seeds * ((by_unit - mean) ** 2).sum() / (units - 1)
-    of_both = (rest**2).sum() / ((seeds - 1) * (units - 1))
-    total = of_seeds + max(of_units - of_both, 0)
-    freedom = (seeds - 1) * (total / of_seeds) ** 2 if of_seeds > total * 1e-4 else 1e9
-    return math.sqrt(total / (seeds * units)), min(freedom, 1e9)
+    return (
+        float(units * ((by_seed - mean) ** 2).sum() / (seeds - 1)),
+        float(seeds * ((by_unit - mean) ** 2).sum() / (units - 1)),
+        float((rest**2).sum() / ((seeds - 1) * (units - 1))),
+    )
+
+
+def crossed(differences: np.ndarray) -> tuple[float, float]:
+    """(se, df) of the module's equations; (0, 1) where nothing varies."""
+    seeds, units = differences.shape
+    of_seeds, of_units, of_rest = mean_squares(differences)
+    total = of_seeds + max(of_units - of_rest, 0)
+    error = math.sqrt(total / (seeds * units))
+    if of_units <= of_rest:
+        return error, float(seeds - 1)
+    spread = of_seeds**2 / (seeds - 1) + of_units**2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
+    return error, total**2 / spread
+
+
+def components(differences: np.ndarray) -> tuple[float, float, float]:
+    """Standard deviations of trainings, of units, and of the rest: √((MS_s − MS_e)/P), √((MS_p − MS_e)/S), √MS_e."""
+    seeds, units = differences.shape
+    of_seeds, of_units, of_rest = mean_squares(differences)
+    return math.sqrt(max(of_seeds - of_rest, 0) / units), math.sqrt(max(of_units - of_rest, 0) / seeds), math.sqrt(of_rest)
+
+
+def detectable(error: float, freedom: float, level: float) -> float:
+    """The true difference that the two-sided test at ``level`` finds with 80 % power, by the noncentral t; it assumes that the
+    standard error and its degrees of freedom are as they were measured. NaN for no standard error."""
+    if not error > 0:
+        return 0.0 if error == 0 else math.nan
+    critical = stats.t.ppf(1 - level / 2, freedom)
+
+    def lacking(shift: float) -> float:  # the other tail adds nothing that shows
+        return float(stats.nct.sf(critical, freedom, shift)) - POWER
+
+    return error * float(optimize.brentq(lacking, 0, 3 * critical))
+
+
+def by_chance(first: np.ndarray, second: np.ndarray, size: float) -> tuple[float, float, float]:
+    """How often one training a loss would differ by ``size`` or more, in either direction, if the losses were equal; and 95 %
+    limits that come from how well the spreads are known.
+
+    ``first``, ``second``: (seeds,) the reported number of each training. Their difference has the variance s₁² + s₂²; the
+    probability is by t with Satterthwaite's degrees of freedom. NaN for fewer than two seeds.
+    """
+    if min(len(first), len(second)) < 2:
+        return math.nan, math.nan, math.nan
+    variances = [float(np.var(values, ddof=1)) for values in (first, second)]
+    variance = sum(variances)
+    if not variance:
+        return (float(size <= 0),) * 3
+    freedom = variance**2 / sum(value**2 / (len(values) - 1) for value, values in zip(variances, (first, second), strict=True))
+    limits = [variance * freedom / stats.chi2.ppf(share, freedom) for share in (1 - LEVEL / 2, LEVEL / 2)]
+    low, high = (float(2 * stats.norm.sf(size / math.sqrt(limit))) for limit in limits)
+    return float(2 * stats.t.sf(size / math.sqrt(variance), freedom)), low, high
 
 
 def units_needed(tests: int) -> int:
