@@ -1,8 +1,8 @@
 """How often a difference is called where there is none: by units alone, and by the test that decides (`analysis.statistics`).
 
 `python benchmarks/false_alarms.py` draws differences of mean 0 with the variance components that the foreground Dice has in
-study `small`: of trainings, of units (patients or slices), and of the rest. It prints the share of draws that each rule calls at
-a level of 5 %. "By units alone": Wilcoxon's p below 5 %, the bootstrap interval without 0, and all seeds of one sign.
+study `small`: of trainings, of units (patients or slices), and of the rest. It prints the share of draws that each rule calls
+at a level of 5 %. "By units alone": Wilcoxon's p below 5 %, the bootstrap interval without 0, and all seeds of one sign.
 """
 
 import numpy as np
