@@ -1,0 +1,37 @@
+"""How often one training a loss, as the paper has, shows a difference as large as the paper's by chance alone."""
+
+import numpy as np
+import pandas as pd
+
+from cedice.analysis.statistics import by_chance
+from cedice.evaluation.runs import LAST_EPOCHS, Runs, seeds
+from cedice.metrics import METRICS
+from cedice.paper import difference, titles
+from cedice.params import LOSSES
+
+READOUTS = {"last epoch": 1, f"mean of the last {LAST_EPOCHS} epochs": LAST_EPOCHS}
+
+
+def table(runs: Runs) -> pd.DataFrame:
+    """One row per data set of the paper, metric (with background, as its Table 1) and readout: dataset, metric, paper (its
+    difference), readout, chance, low, high (`by_chance`, in either direction), seeds."""
+    rows = []
+    for dataset in titles(dataset for dataset, _, _ in runs):
+        for metric in METRICS:
+            paper = difference(dataset, metric)
+            if paper is None:
+                continue
+            for readout, epochs in READOUTS.items():
+                values = [
+                    np.array(
+                        [
+                            runs[dataset, loss, seed].history[f"{metric}_with_background"].tail(epochs).mean()
+                            for seed in seeds(runs)
+                        ]
+                    )
+                    for loss in LOSSES
+                ]
+                chance, low, high = by_chance(values[0], values[1], abs(paper))
+                keys = {"dataset": dataset, "metric": metric, "paper": paper, "readout": readout}
+                rows.append(keys | {"chance": chance, "low": low, "high": high, "seeds": len(seeds(runs))})
+    return pd.DataFrame(rows)
