@@ -22,16 +22,12 @@ def table(runs: Runs) -> pd.DataFrame:
             if paper is None:
                 continue
             for readout, epochs in READOUTS.items():
-                values = [
-                    np.array(
-                        [
-                            runs[dataset, loss, seed].history[f"{metric}_with_background"].tail(epochs).mean()
-                            for seed in seeds(runs)
-                        ]
-                    )
-                    for loss in LOSSES
-                ]
-                chance, low, high = by_chance(values[0], values[1], abs(paper))
+                ends = [_ends(runs, dataset, loss, f"{metric}_with_background", epochs) for loss in LOSSES]
+                chance, low, high = by_chance(*ends, abs(paper))
                 keys = {"dataset": dataset, "metric": metric, "paper": paper, "readout": readout}
                 rows.append(keys | {"chance": chance, "low": low, "high": high, "seeds": len(seeds(runs))})
     return pd.DataFrame(rows)
+
+
+def _ends(runs: Runs, dataset: str, loss: str, column: str, epochs: int) -> np.ndarray:
+    return np.array([runs[dataset, loss, seed].history[column].tail(epochs).mean() for seed in seeds(runs)])
