@@ -3,8 +3,10 @@
 import json
 
 from cedice import paths
+from cedice.analysis import chance
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation.counts import check_units, load_counts
+from cedice.evaluation.runs import Run
 from cedice.files import write_csv, write_text
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
@@ -14,13 +16,15 @@ from cedice.tables import read_table
 
 def verdict(job: Job) -> None:
     study = {training.key: _measured(job, training) for training in job.trainings}
-    table = judge(study, {dataset: job.unit(dataset) for dataset in job.datasets})
+    units = {dataset: job.unit(dataset) for dataset in job.datasets}
+    table = judge(study, units, job.params.margins.model_dump())
+    by_chance = chance.table({training.key: Run.of(training) for training in job.trainings})
     folder = paths.reports(job.study)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     tails = {dataset: numbers["ce_dl_minus_ce_last_epochs"]["foreground"] for dataset, numbers in summary.items()}
     means = {dataset: {metric: tail[metric]["mean"] for metric in tail} for dataset, tail in tails.items()}
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
-    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic, means))
+    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic, means, None if job.synthetic else by_chance))
     print(f"{folder / 'verdict.md'} written")
 
 

@@ -154,7 +154,7 @@ def test_the_confirmed_statement_against_the_threshold(threshold, shown):
             (2 * targets["hits"] / (targets["pixels"] + targets["predicted"])).groupby(targets["patient"]).mean()
         )
     found = pd.DataFrame([tables["ce_dl", seed] - tables["ce", seed] for seed in (0, 1, 2)]).dropna(axis=1)
-    p = paired(found.to_numpy()).p
+    p = paired(found.to_numpy(), margin=0.02).p
     assert f"{p:.{len(shown) - 2}f}" == shown
     assert found.to_numpy().mean() > 0
     assert shown in text_of(ROOT / "docs/results.md")

@@ -102,11 +102,25 @@ class Run(Strict):
         return _once(values)
 
 
+Margin = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Margins(Strict):
+    """By measure of the verdict, the largest difference that does not matter."""
+
+    dice: Margin
+    iou: Margin
+    pixel_error: Margin
+    border: Margin
+    small_targets: Margin
+
+
 class Params(Strict):
     """The whole file."""
 
     run: Run
     reports: list[StudyName]
+    margins: Margins
     loss: Loss
     demo: Study
     small: Study

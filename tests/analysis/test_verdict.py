@@ -1,10 +1,13 @@
 """The verdict follows from the patients' differences, and says what it cannot see."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cedice.analysis import verdict
+from cedice.analysis.statistics import paired
 from cedice.analysis.verdict import Measured
 from cedice.errors import CediceError
 from cedice.reporting.verdict import markdown
@@ -35,6 +38,7 @@ def study(ce: list[np.ndarray], ce_dl: list[np.ndarray], one_patient: bool = Fal
     }
 
 
+MARGINS = {"dice": 0.01, "iou": 0.01, "pixel_error": 0.001, "border": 0.02, "small_targets": 0.02}
 BASE = np.linspace(0.5, 0.8, 12)
 PATIENTS = {"acdc": "patient"}
 
@@ -48,9 +52,11 @@ def test_patients_by_hand():
     assert found["small_targets"] == pytest.approx(100 / 150)
 
 
-@pytest.mark.parametrize(("change", "expected"), [(0.1, "confirmed"), (-0.1, "contradicted"), (0.0, "not confirmed")])
+@pytest.mark.parametrize(
+    ("change", "expected"), [(0.1, "confirmed"), (-0.1, "contradicted"), (0.0, "no difference that matters")]
+)
 def test_a_clear_difference_is_called_by_its_name(change, expected):
-    table = verdict.judge(study([BASE] * 3, [BASE + change] * 3), PATIENTS)
+    table = verdict.judge(study([BASE] * 3, [BASE + change] * 3), PATIENTS, MARGINS)
     assert set(table["verdict"]) == {expected}
     assert (table["units"] == 12).all()
     assert (table["unit"] == "patient").all()
@@ -60,7 +66,7 @@ def test_a_clear_difference_is_called_by_its_name(change, expected):
 
 
 def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
-    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS).set_index("measure")
+    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS).set_index("measure")
     assert table.loc["dice", "verdict"] == "not confirmed"
     assert table.loc["dice", "p_units"] < 0.05 < table.loc["dice", "p"]  # patients alone would have been enough
     assert table.loc["dice", "agreeing"] == 2
@@ -70,21 +76,46 @@ def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
     assert pd.isna(table.loc["border", "paper"])
 
 
-def test_a_few_trainings_that_agree_but_scatter_are_told_and_confirm_nothing():
-    table = verdict.judge(study([BASE] * 3, [BASE + 0.02, BASE + 0.08, BASE + 0.15]), PATIENTS).set_index("measure")
+def test_a_few_trainings_that_agree_but_scatter_confirm_nothing():
+    table = verdict.judge(study([BASE] * 3, [BASE + 0.02, BASE + 0.08, BASE + 0.15]), PATIENTS, MARGINS).set_index("measure")
     assert table.loc["dice", "verdict"] == "not confirmed"
     assert table.loc["dice", "boot_low"] > 0
+    assert table.loc["dice", "agreeing"] == 3
     text = markdown(table.reset_index(), "small", False)
-    agreed = "Not confirmed, though these 3 trainings agree on it: that the Dice term raises Dice, raises IoU"
-    assert agreed in text
     assert text.split("\n\n|")[0].count("raises Dice") == 1  # a statement stands once
-    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE - 0.08, BASE - 0.15]), PATIENTS)
-    text = markdown(table, "small", False)
-    assert "Not confirmed, and these 3 trainings agree on the contrary: that the Dice term raises Dice" in text
+
+
+def test_a_small_difference_may_be_confirmed_and_too_small_to_matter():
+    scatter = np.tile([0.0, 0.004], 6)  # of the patients
+    table = verdict.judge(study([BASE] * 3, [BASE + 0.004 + scatter] * 3), PATIENTS, MARGINS | {"dice": 0.1, "iou": 0.001})
+    rows = table.set_index("measure")
+    assert rows.loc["dice", "verdict"] == "confirmed, but too small to matter"
+    assert rows.loc["iou", "verdict"] == "confirmed"
+    assert "Confirmed, but too small to matter: that the Dice term raises Dice" in markdown(table, "small", False)
+
+
+def test_dice_is_a_family_of_its_own():
+    two = study([BASE] * 3, [BASE + 0.02, BASE + 0.06, BASE + 0.08])
+    two |= {("covid19", *key[1:]): tables for key, tables in two.items()}
+    table = verdict.judge(two, {"acdc": "patient", "covid19": "slice"}, MARGINS).set_index(["dataset", "measure"])
+    alone = _raw(two)
+    assert table.loc[("acdc", "dice"), "p"] == pytest.approx(2 * alone["acdc", "dice"])
+    least = min(p for (_, measure), p in alone.items() if measure != "dice")
+    assert table["p"][table["family"] == "secondary"].min() == pytest.approx(min(1, 8 * least))
+
+
+def _raw(trainings: verdict.Study) -> dict[tuple[str, str], float]:
+    """The uncorrected p of every statement, each judged as the only one."""
+    values = {}
+    for dataset, measure in itertools.product(("acdc", "covid19"), verdict.STATEMENTS):
+        tables = {key[1:]: verdict.patients(measured)[measure] for key, measured in trainings.items() if key[0] == dataset}
+        differences = np.stack([tables["ce_dl", seed] - tables["ce", seed] for seed in (0, 1, 2)])
+        values[dataset, measure] = paired(differences, MARGINS[measure]).p
+    return values
 
 
 def test_one_training_confirms_nothing():
-    table = verdict.judge(study([BASE], [BASE - 0.1]), {"acdc": "slice"})
+    table = verdict.judge(study([BASE], [BASE - 0.1]), {"acdc": "slice"}, MARGINS)
     assert set(table["verdict"]) == {"not testable"}
     assert set(table["unit"]) == {"slice"}
     text = markdown(table, "own", False)
@@ -94,31 +125,31 @@ def test_one_training_confirms_nothing():
     assert "| 12 slices |" in text
     assert "p (Holm)" not in text.split("##")[0]
     assert "Not confirmed" not in text
-    assert "higher by" in markdown(verdict.judge(study([BASE], [BASE + 0.1]), PATIENTS), "own", False)
+    assert "higher by" in markdown(verdict.judge(study([BASE], [BASE + 0.1]), PATIENTS, MARGINS), "own", False)
 
 
 def test_another_sign_over_the_last_ten_epochs_is_told():
-    table = verdict.judge(study([BASE], [BASE - 0.1]), PATIENTS)
+    table = verdict.judge(study([BASE], [BASE - 0.1]), PATIENTS, MARGINS)
     text = markdown(table, "own", False, {"acdc": {"dice": 0.02, "iou": -0.1, "pixel_error": None}})
     assert "Over the last ten epochs the difference has the other sign: foreground Dice +0.02." in text
 
 
 def test_own_data_hears_nothing_of_the_paper():
     losses = study([BASE] * 3, [BASE + 0.1] * 3)
-    table = verdict.judge({("mine", *key[1:]): one for key, one in losses.items()}, {"mine": "patient"})
+    table = verdict.judge({("mine", *key[1:]): one for key, one in losses.items()}, {"mine": "patient"}, MARGINS)
     assert "paper" not in markdown(table, "own", False)
 
 
 def test_a_single_patient_is_refused():
     with pytest.raises(CediceError, match="acdc: one patient in the validation set; a verdict needs at least two"):
-        verdict.judge(study([BASE], [BASE], one_patient=True), PATIENTS)
+        verdict.judge(study([BASE], [BASE], one_patient=True), PATIENTS, MARGINS)
 
 
 def test_what_fewer_than_two_patients_have_is_not_measured():
     made = study([BASE] * 3, [BASE + 0.1] * 3)
     for one in made.values():
         one.targets.loc[one.targets["patient"] != "p0", "pixels"] = verdict.SMALL
-    table = verdict.judge(made, PATIENTS).set_index("measure")
+    table = verdict.judge(made, PATIENTS, MARGINS).set_index("measure")
     assert (table.loc["small_targets", "verdict"], table.loc["small_targets", "units"]) == ("not measured", 1)
     assert table.loc["dice", "verdict"] == "confirmed"
     assert "**not measured** | – |" in markdown(table.reset_index(), "small", False)
@@ -126,4 +157,4 @@ def test_what_fewer_than_two_patients_have_is_not_measured():
 
 def test_trainings_on_other_slices_are_refused():
     with pytest.raises(CediceError, match="counted on other slices"):
-        verdict.judge(study([BASE], [BASE[:-1]]), PATIENTS)
+        verdict.judge(study([BASE], [BASE[:-1]]), PATIENTS, MARGINS)

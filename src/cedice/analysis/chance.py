@@ -23,7 +23,7 @@ def table(runs: Runs) -> pd.DataFrame:
                 continue
             for readout, epochs in READOUTS.items():
                 ends = [_ends(runs, dataset, loss, f"{metric}_with_background", epochs) for loss in LOSSES]
-                chance, low, high = by_chance(*ends, abs(paper))
+                chance, low, high = by_chance(ends[0], ends[1], abs(paper))
                 keys = {"dataset": dataset, "metric": metric, "paper": paper, "readout": readout}
                 rows.append(keys | {"chance": chance, "low": low, "high": high, "seeds": len(seeds(runs))})
     return pd.DataFrame(rows)

@@ -49,16 +49,14 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
     """``differences``: (seeds, units) float, a unit being a patient, or a slice where patients are unknown.
 
     `p_equal` = max(P(t > (mean + margin) / se), P(t > (margin − mean) / se)): below 0.05 the 90 % interval lies within
-    ± ``margin``. The bootstrap is the percentile one over units, with the same random numbers every time. Raises ValueError for
-    fewer than two units, or a value that is not finite.
+    ± ``margin``. Raises ValueError for fewer than two units, or a value that is not finite.
     """
     seeds, units = differences.shape
     if units < 2 or not np.isfinite(differences).all():
         raise ValueError(f"{units} units, {int((~np.isfinite(differences)).sum())} values not finite: nothing to resample")
     by_unit, by_seed = differences.mean(axis=0), differences.mean(axis=1)
     mean = float(by_unit.mean())
-    weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units
-    boot_low, boot_high = np.percentile(weights @ by_unit, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
+    boot_low, boot_high = bootstrap(by_unit)
     p_units = float(stats.wilcoxon(by_unit).pvalue) if by_unit.any() else 1.0
     agreeing = int((np.sign(by_seed) == np.sign(mean)).sum())
     error, freedom = crossed(differences) if seeds > 1 else (math.nan, math.nan)
@@ -67,7 +65,15 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
     p = float(2 * student.sf(abs(mean) / error)) if error else float(mean == 0)
     p_equal = float(student.sf((margin - abs(mean)) / error)) if error else float(abs(mean) >= margin)
     tested = (error, freedom, float(mean - half), float(mean + half), p, p_equal)
-    return Paired(mean, *tested, float(boot_low), float(boot_high), p_units, units, seeds, agreeing)
+    return Paired(mean, *tested, boot_low, boot_high, p_units, units, seeds, agreeing)
+
+
+def bootstrap(by_unit: np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of (units,) values, with the same random numbers every time."""
+    units = len(by_unit)
+    weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units
+    low, high = np.percentile(weights @ by_unit, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
+    return float(low), float(high)
 
 
 def mean_squares(differences: np.ndarray) -> tuple[float, float, float]:

@@ -8,10 +8,13 @@ unknown) and seed by seed:
   pixel_error     wrong pixels / all pixels of a patient's slices
   border          surface Dice at 2 pixels (mm where known), mean over a patient's slices and classes
   small targets   Dice of targets below 400 pixels, mean over a patient's targets; patients without any are left out.
-A statement is confirmed, or contradicted, where both tests of `cedice.analysis.statistics` say so, over other patients and
-trainings and over other patients with these trainings: each p, corrected by Holm over all statements and data sets, lies below
-0.05. Else it is not confirmed; what the second test alone says is told. Where fewer than two patients have a measure, it is not
-measured.
+Each p (`cedice.analysis.statistics`: over other trainings and other patients) is corrected by Holm within its family: Dice on
+every data set is primary, all else secondary. With one training a loss a statement is not testable; where fewer than two
+patients have a measure, it is not measured. Else it is
+  confirmed, contradicted         where the corrected p lies below 0.05, by the sign of the difference
+  no difference that matters      where the test of equivalence says that it lies within the measure's margin (`params.yaml`)
+  not confirmed                   where neither holds: the detectable difference says what could have been missed.
+A statement that is confirmed or contradicted may lie within the margin as well: then it is too small to matter.
 """
 
 import math
@@ -21,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cedice.analysis.statistics import LEVEL, Paired, holm, paired
+from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
 from cedice.metrics import dice
@@ -29,6 +32,8 @@ from cedice.paper import difference, foreground_difference
 from cedice.params import LOSSES
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
+PRIMARY = "dice"
+EQUAL, TOO_SMALL = "no difference that matters", ", but too small to matter"
 SMALL = 400  # pixels of the 256×256 slice
 STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
     "dice": ("raises Dice", 1),
@@ -61,12 +66,13 @@ def patients(measured: Measured) -> pd.DataFrame:
     return table
 
 
-def judge(study: Study, units: dict[str, str]) -> pd.DataFrame:
+def judge(study: Study, units: dict[str, str], margins: dict[str, float]) -> pd.DataFrame:
     """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one, in the
-    average over the foreground), the fields of `Paired` with p corrected, and the verdict.
+    average over the foreground), family, margin, the fields of `Paired` with p corrected, `detectable` (at the level of the
+    first step of Holm's correction, the strictest), and the verdict.
 
-    ``units``: by data set "patient", or "slice" where patients are unknown. CediceError for one patient only, and where
-    trainings were counted on different slices.
+    ``units``: by data set "patient", or "slice" where patients are unknown. ``margins``: by measure, the largest difference
+    that does not matter. CediceError for one patient only, and where trainings were counted on different slices.
     """
     rows = []
     for dataset in dict.fromkeys(dataset for dataset, _, _ in study):
@@ -81,21 +87,28 @@ def judge(study: Study, units: dict[str, str]) -> pd.DataFrame:
             without, with_dice = (np.stack([tables[loss, seed][measure] for seed in seeds]) for loss in LOSSES)
             differences = with_dice - without
             there = np.isfinite(differences).all(axis=0)
-            result = paired(differences[:, there]) if there.sum() > 1 else _unmeasured(int(there.sum()), len(seeds))
+            result = (
+                paired(differences[:, there], margins[measure])
+                if there.sum() > 1
+                else _unmeasured(int(there.sum()), len(seeds))
+            )
             keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
             paper = foreground_difference(dataset, measure, classes=first["class"].max() + 1)
-            rows.append(keys | {"paper": paper} | asdict(result))
+            family = "primary" if measure == PRIMARY else "secondary"
+            rows.append(keys | {"paper": paper, "family": family, "margin": margins[measure]} | asdict(result))
     table = pd.DataFrame(rows)
-    for column in ("p", "p_units"):
-        measured = table[column].notna()
-        table.loc[measured, column] = holm(table[column][measured].to_list())
+    for _, family in table.groupby("family"):
+        tested = family.index[family["p"].notna()]
+        table.loc[tested, "p"] = holm(family.loc[tested, "p"].to_list())
+        level = LEVEL / max(len(tested), 1)
+        table.loc[family.index, "detectable"] = [detectable(row.error, row.freedom, level) for row in family.itertuples()]
     table["verdict"] = [_verdict(row) for row in table.itertuples()]
     return table
 
 
 def _unmeasured(units: int, seeds: int) -> Paired:
     none = math.nan
-    return Paired(none, none, none, none, none, none, none, none, units, seeds, 0)
+    return Paired(none, none, none, none, none, none, none, none, none, none, units, seeds, 0)
 
 
 def _verdict(row: Any) -> str:
@@ -104,19 +117,9 @@ def _verdict(row: Any) -> str:
         return "not measured"
     if row.seeds == 1:
         return "not testable"
-    if row.p < LEVEL and row.p_units < LEVEL:
-        return "confirmed" if row.mean * better > 0 else "contradicted"
-    return "not confirmed"
-
-
-def leaning(row: dict[str, Any]) -> int:
-    """What these trainings, too few as they are, agree on about a statement that is not confirmed: 1 that the Dice term does
-    what the paper says, −1 the contrary, 0 nothing."""
-    away = row["boot_low"] > 0 or row["boot_high"] < 0
-    alike = row["agreeing"] == row["seeds"] > 1
-    if row["verdict"] != "not confirmed" or row["p_units"] >= LEVEL or not away or not alike:
-        return 0
-    return 1 if STATEMENTS[row["measure"]][1] * row["mean"] > 0 else -1
+    if row.p < LEVEL:
+        return ("confirmed" if row.mean * better > 0 else "contradicted") + (TOO_SMALL if row.p_equal < LEVEL else "")
+    return EQUAL if row.p_equal < LEVEL else "not confirmed"
 
 
 def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:

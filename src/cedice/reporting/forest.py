@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cedice.analysis.verdict import STATEMENTS
+from cedice.analysis.verdict import EQUAL, STATEMENTS, TOO_SMALL
 from cedice.paper import titles
 from cedice.reporting.drawing import STYLE, finish, plain
 from cedice.reporting.markdown import counted
@@ -18,6 +18,7 @@ from cedice.reporting.markdown import counted
 _MARKS: dict[str, dict[str, Any]] = {
     "confirmed": {"color": "#0072B2", "marker": "o", "markerfacecolor": "#0072B2"},
     "contradicted": {"color": "#D55E00", "marker": "s", "markerfacecolor": "#D55E00"},
+    EQUAL: {"color": "#009E73", "marker": "D", "markerfacecolor": "#009E73"},
     "not confirmed": {"color": "#666666", "marker": "o", "markerfacecolor": "white"},
     "not testable": {"color": "#666666", "marker": "x", "markerfacecolor": "none"},
 }
@@ -51,7 +52,7 @@ def forest(table: pd.DataFrame, note: str) -> Figure:
                 _panel(axes, [rows[measure] for measure in measures], unit)
             units = counted(max(row["units"] for row in rows.values()), rows["dice"]["unit"])
             panels[0].set_title(plain(f"{name} ({units})"))
-    present = set(table["verdict"])
+    present = {verdict.removesuffix(TOO_SMALL) for verdict in table["verdict"]}
     handles = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
     if table["paper"].notna().any():
         handles.append(Line2D([], [], label="the paper, one run a row", **_PAPER))
@@ -64,7 +65,9 @@ def _panel(axes: mpl.axes.Axes, rows: list[dict[str, Any]], unit: str) -> None:
     for place, row in enumerate(rows):
         if not math.isnan(row["mean"]):
             reach = None if math.isnan(row["low"]) else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
-            style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | _MARKS[row["verdict"]]
+            style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | _MARKS[
+                row["verdict"].removesuffix(TOO_SMALL)
+            ]
             axes.errorbar(row["mean"], place, xerr=reach, **style)
         if not pd.isna(row["paper"]):
             axes.plot(row["paper"], place - 0.28, **_PAPER)
