@@ -21,7 +21,10 @@ def wrapped(text: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table."""
+    """The lines of a table; ValueError for a row of another length than the heads."""
+    rows = list(rows)
+    if wrong := [row for row in rows if len(row) != len(heads)]:
+        raise ValueError(f"{len(heads)} heads and {len(wrong[0])} cells: {wrong[0]}")
     return [_line(heads), _line(["---"] * len(heads)), *map(_line, rows)]
 
 

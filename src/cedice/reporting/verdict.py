@@ -51,7 +51,7 @@ def markdown(
         ]
     papers, tested = bool(judged["paper"].notna().any()) and not synthetic, bool(judged["p"].notna().any())
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
-    heads += ["95 % interval", "p (Holm)", "detectable difference, 80 % power"] if tested else []
+    heads += ["95 % interval", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
     heads += ["n", *(["the paper"] if papers else [])]
     body = []
     for row in judged.to_dict("records"):
