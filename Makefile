@@ -15,7 +15,7 @@ demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU
 	@echo 'Figures   reports/demo/figures, reports/demo/samples'
 	@echo 'One page  reports/demo/index.html'
 	@if [ -n "$$(git status --short reports/demo dvc.lock)" ]; then \
-		echo 'Git       reports/demo/metrics.json and dvc.lock now hold what this machine made: the times always differ, the'; \
+		echo 'Git       two files of reports/demo and dvc.lock now hold what this machine made: the times always differ, the'; \
 		echo '          numbers on another kind of processor. To go back: git checkout reports/demo dvc.lock'; \
 	fi
 	@echo 'DVC       `dvc status` also lists stages whose data is not here'

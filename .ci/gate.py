@@ -19,9 +19,9 @@ from pathlib import Path
 from cedice.params import LOSSES
 from cedice.pipeline import keep
 
-# Another processor sums in another order, and a training amplifies it. On the machine that made the numbers nothing differs at
-# all, and the gate says so.
-TOLERANCE = 0.15
+# Another processor sums in another order, and a training amplifies it: the last epoch alone may jump, its mean over the last
+# epochs far less. On the machine that made the numbers nothing differs at all, and the gate says so.
+TOLERANCE = {"dice": 0.15, "iou": 0.15, "pixel_error": 0.05}
 
 
 def main() -> None:
@@ -44,19 +44,21 @@ def kept(clone: Path, folder: Path, other: Path) -> None:
 
 
 def demo_again(clone: Path) -> None:
-    path = clone / "reports/demo/metrics.json"
+    path = clone / "reports/demo/summary.json"
     committed = json.loads(path.read_text())
     path.unlink()
     run(clone, "dvc", "repro", "page@demo")
     again = json.loads(path.read_text())
-    for dataset, loss in itertools.product(committed, LOSSES):
-        before, now = (metrics[dataset][loss] for metrics in (committed, again))
-        if abs(now - before) > TOLERANCE:
-            sys.exit(f"gate: demo {dataset} {loss}: foreground Dice {now} now, {before} committed; {TOLERANCE} apart at most")
-    exact = "to the last digit" if again == committed else f"within {TOLERANCE}, not exactly:"
+    for dataset, loss, (metric, tolerance) in itertools.product(committed, LOSSES, TOLERANCE.items()):
+        before, now = (
+            summary[dataset][loss]["last_epochs"]["with_background"][metric]["mean"] for summary in (committed, again)
+        )
+        if abs(now - before) > tolerance:
+            sys.exit(f"gate: demo {dataset} {loss} {metric}: {now} now, {before} committed; more than {tolerance} apart")
+    exact = "to the last digit" if again == committed else f"within {TOLERANCE} over the last epochs, not exactly:"
     print(f"gate: the demo, trained again, gives the committed numbers {exact}")
     if again != committed:
-        texts = (json.dumps(metrics, indent=1).splitlines() for metrics in (committed, again))
+        texts = (json.dumps(summary, indent=1).splitlines() for summary in (committed, again))
         print("\n".join(difflib.unified_diff(*texts, "committed", "again", n=0, lineterm="")))
         devices = {json.loads(record.read_text())["device"] for record in clone.glob("reports/demo/runs/*/*.json")}
         print(f"on {', '.join(devices)}")
