@@ -94,6 +94,7 @@ def add(given: Namespace) -> None:
 
     from cedice import params
     from cedice.data.propose import propose
+    from cedice.pipeline import edit
 
     project = params.load()
     if given.new in project.datasets:
@@ -108,7 +109,7 @@ def add(given: Namespace) -> None:
     if not given.yes and not _agreed("Write this into params.yaml? [y/N] "):
         print("params.yaml stays as it is")
         return
-    params.add_dataset(given.new, proposal.entry, proposal.epochs, proposal.train)
+    edit.add_dataset(given.new, proposal.entry, proposal.epochs, proposal.train)
     print(f"written into params.yaml; now: cedice data check {given.new}")
 
 

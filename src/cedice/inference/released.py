@@ -22,4 +22,4 @@ def find(given: str) -> Path:
 
 
 def _folder() -> Path:
-    return Path(__file__).parents[1] / "released"  # in a checkout a link to models/released
+    return Path(__file__).parent / "networks"  # in a checkout a link to models/released

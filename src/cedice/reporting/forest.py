@@ -78,7 +78,7 @@ def _panel(axes: mpl.axes.Axes, rows: list[dict[str, Any]], unit: str) -> None:
     ends = [float(end) for end in columns.to_numpy().ravel() if not math.isnan(end)]
     margin = 0.08 * (max([*ends, 0]) - min([*ends, 0])) or 1
     axes.set_xlim(*(min([*ends, 0]) - margin, max([*ends, 0]) + margin)[::better])
-    axes.set_xlabel(f"{unit}: CE + DL minus CE, better to the right", fontsize=8)
+    axes.set_xlabel(f"CE + DL minus CE ({unit}); right is better", fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
