@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
 from cedice import paths
 from cedice.analysis.verdict import claims
 from cedice.files import write_text
 from cedice.pipeline.stage import Job, run
+from cedice.tables import read_table
 
 
 def write(job: Job) -> None:
-    table = pd.read_csv(paths.reports(job.study) / "verdict.csv")
+    table = read_table(paths.reports(job.study) / "verdict.csv")
     target = Path("reports/claims.yaml")
     write_text(target, yaml.safe_dump(claims(table, job.study), sort_keys=False, allow_unicode=True))
     print(f"{target} written")

@@ -62,7 +62,7 @@ def errors(job: Job) -> tuple[int, Figure]:
 
 def sizes(job: Job) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["small_targets"]
-    targets = pd.read_csv(paths.reports(job.study) / "targets.csv")
+    targets = read_table(paths.reports(job.study) / "targets.csv")
     return number, figures.sizes(targets, job.alphas, f"Figure {number}. Dice of targets by size ({job.note})")
 
 

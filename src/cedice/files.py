@@ -1,5 +1,6 @@
 """Writing files and folders so that a reader finds the old one or the whole new one, never a part."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -37,8 +38,11 @@ def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``target``; take its place when the block ends well, leave nothing when it fails.
 
     What a killed process left of an earlier attempt goes first: a target has one writer at a time.
-    ``folder=True`` gives an empty folder instead of the name of a file to write. Raises OSError as the file system does.
+    ``folder=True`` gives an empty folder instead of the name of a file to write. Raises OSError as the file system does, and
+    where a folder, which may hold anything, has the name of the file.
     """
+    if target.is_dir() and not folder:
+        raise IsADirectoryError(errno.EISDIR, "a folder has this name; move it away", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
         shutil.rmtree(left)

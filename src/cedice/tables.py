@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-TEXT = ("slice", "volume", "patient", "frame", "split", "spacing_unit", "axes")
+TEXT = ("dataset", "slice", "volume", "patient", "frame", "split", "spacing_unit", "axes")
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -166,6 +166,21 @@ def test_a_mask_that_lies_elsewhere_is_refused_with_what_to_do(tmp_path, affine,
     assert str(mask) in str(caught.value)
 
 
+def test_a_mask_without_an_orientation_is_not_mirrored_in_silence(tmp_path):
+    """NIfTI's meaning of no codes is LAS about the centre; beside an RAS image of the same place that would mirror the mask."""
+    labels = (VOXELS > 500).astype(np.uint8)
+    affine = np.diag([2.0, 2.0, 5.0, 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(VOXELS.shape) - 1) / 2)
+    image = put(tmp_path / "i.nii.gz", sform=affine, qform=affine)
+    mask = put(tmp_path / "m.nii.gz", labels, zooms=(2.0, 2.0, 5.0))
+    with pytest.raises(
+        CediceError, match="states no orientation, so it may be mirrored; copy the image's affine into the mask"
+    ):
+        nifti.onto(nifti.read(mask), nifti.read(image), mask)
+    alike = put(tmp_path / "a.nii.gz", zooms=(2.0, 2.0, 5.0))
+    np.testing.assert_array_equal(nifti.onto(nifti.read(mask), nifti.read(alike), mask), labels)
+
+
 def test_what_is_written_in_a_scans_place_has_no_words_of_the_scanner(tmp_path):
     image = nibabel.Nifti1Image(VOXELS, ACDC)
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"Patient: Doe, Jane"))

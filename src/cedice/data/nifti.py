@@ -32,6 +32,7 @@ VOXELS_LIMIT = 2**29  # 512 × 512 × 2048
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 _NIFTI2 = ((540).to_bytes(4, "little"), (540).to_bytes(4, "big"))  # how such a header starts
 _GZIP = b"\x1f\x8b"
+_NO_TURN = np.array([[0, 1], [1, 1], [2, 1]])  # of nibabel: each axis as it is
 _PLACE = (  # of a header: all that says where voxels lie
     *("pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"),
     *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
@@ -161,6 +162,12 @@ def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
         voxels = apply_orientation(mask.voxels, turned)
     except (ValueError, OrientationError) as error:
         raise CediceError(f"{path}: its axes cannot be matched with its image's ({error}); repair the header") from error
+    if bool(mask.axes) != bool(image.axes) and not np.array_equal(turned, _NO_TURN):
+        lacking, stating = ("the mask", "image") if image.axes else ("its image", "mask")
+        raise CediceError(
+            f"{path}: the header of {lacking} states no orientation, so it may be mirrored; copy the {stating}'s affine into "
+            f"the {'mask' if image.axes else 'image'} if they match voxel for voxel"
+        )
     affine = mask.affine @ inv_ornt_aff(turned, mask.voxels.shape)
     if voxels.shape == shape and (apart := _apart(affine, image.affine, shape)) > 0.5:
         lost = not mask.axes or not image.axes or np.array_equal(np.abs(mask.affine[:3, :3]), np.eye(3))
