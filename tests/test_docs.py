@@ -275,6 +275,9 @@ def test_dvc_has_the_command_and_the_stage(page, words):
     for target in getattr(given, "targets", None) or []:
         if target in ("STAGE", "params.yaml"):
             continue
+        if words[1] == "metrics":
+            assert re.sub(r"(?<=^reports/)\w+", "${item.study}", target) in outputs()
+            continue
         assert any(target in stages(run | edit) for edit in [{}, *edited]) or words[1] in ("commit", "pull", "push"), target
         assert target.split("@")[0] in DVC["stages"]
 
@@ -286,6 +289,12 @@ def stages(run: dict[str, list]) -> set[str]:
         lists = [run[values.strip("${}").removeprefix("run.")] for values in stage.get("matrix", {}).values()]
         found |= {f"{name}@{'-'.join(map(str, combination))}" for combination in itertools.product(*lists)} if lists else {name}
     return found
+
+
+def outputs() -> set[str]:
+    """The results of all stages, as `dvc.yaml` has them."""
+    listed = [output for stage in DVC["stages"].values() for output in stage["outs"]]
+    return {next(iter(output)) if isinstance(output, dict) else output for output in listed}
 
 
 @named(of("python", "pytest", "bash", "torchrun"))
