@@ -107,7 +107,8 @@ def sweep(hour: Hour) -> None:
 
 
 def share(hour: Hour, folder: Path) -> None:
-    hour.run(f"git init --quiet --bare {folder}/shared.git && git remote set-url origin {folder}/shared.git")
+    hour.run(f"git init --quiet --bare --initial-branch $(git branch --show-current) {folder}/shared.git")
+    hour.run(f"git remote set-url origin {folder}/shared.git")
     hour.run(f"dvc remote add --default shared {folder}/store && git commit --quiet --all --message 'Share the data'")
     hour.run("git push --quiet origin HEAD && dvc push page@demo --with-deps", "pushed")
     second = Hour(folder / "second")
