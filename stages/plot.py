@@ -1,6 +1,5 @@
-"""Draw the figures of a study that need no image: 1, from 4 on, and the verdict (`forest.png`)."""
+"""Draw the figures of a study that need no image: 1, and from 4 on."""
 
-import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -13,7 +12,6 @@ from cedice.params import LOSSES
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import figures
-from cedice.reporting.forest import forest
 from cedice.reporting.network import network as draw_network
 from cedice.tables import read_table
 
@@ -22,7 +20,6 @@ def plot(job: Job) -> None:
     with replacing(paths.figures(job.study), folder=True) as new:
         for number, figure in [network(job), *curves(job), errors(job), sizes(job)]:
             save_figure(figure, new / f"figure{number}.png")
-        save_figure(verdict(job), new / "forest.png")
     print(f"figures in {paths.figures(job.study)}")
 
 
@@ -30,13 +27,6 @@ def network(job: Job) -> tuple[int, Figure]:
     options = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
     classes = max(len(job.classes(dataset)) for dataset in job.datasets)
     return 1, draw_network({"in_channels": 1, "out_channels": 1 if classes == 2 else classes, **options})
-
-
-def verdict(job: Job) -> Figure:
-    table = read_table(paths.reports(job.study) / "verdict.csv")
-    if job.synthetic:  # the paper's differences stand beside real data only
-        table["paper"] = math.nan
-    return forest(table, job.note)
 
 
 def curves(job: Job) -> Iterator[tuple[int, Figure]]:

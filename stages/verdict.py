@@ -1,15 +1,17 @@
-"""Judge the paper's statements (`verdict.csv`, `verdict.md`) from counts, border distances and targets."""
+"""Judge the paper's statements (`verdict.csv`, `verdict.md`, `forest.png`) from counts, border distances and targets."""
 
 import json
+import math
 
 from cedice import paths
 from cedice.analysis import chance
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation.counts import check_units, load_counts
 from cedice.evaluation.runs import Run
-from cedice.files import write_csv, write_text
+from cedice.files import save_figure, write_csv, write_text
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
+from cedice.reporting.forest import forest
 from cedice.reporting.verdict import markdown
 from cedice.tables import read_table
 
@@ -25,6 +27,9 @@ def verdict(job: Job) -> None:
     means = {dataset: {metric: tail[metric]["mean"] for metric in tail} for dataset, tail in tails.items()}
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic, means, None if job.synthetic else by_chance))
+    if job.synthetic:  # the paper's differences stand beside real data only
+        table["paper"] = math.nan
+    save_figure(forest(table, job.note), folder / "forest.png")
     print(f"{folder / 'verdict.md'} written")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 from conftest import ROOT, copy_project
 
-TARGETS = ("table@demo", "verdict@demo", "plot@demo", "samples@demo", "breakdown@demo", "conventions@demo")
+TARGETS = ("table@demo", "plot@demo", "samples@demo", "breakdown@demo", "conventions@demo")
 _OF_THE_MOMENT = ("wall_seconds", "peak_memory_mb", "revision")
 _ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 

@@ -48,7 +48,7 @@ def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
     averages = "Which average the paper took" if papers else "Under every average"
     tried = _markdown(folder / "experiments.md", opened=("The effect of α",))
     sections = [
-        _section("verdict", "The verdict", _figure(folder / "figures/forest.png", _FOREST) + _markdown(folder / "verdict.md")),
+        _section("verdict", "The verdict", _figure(folder / "forest.png", _FOREST) + _markdown(folder / "verdict.md")),
         _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
         _section("curves", "Over the epochs", charts=charts.curves(runs)),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
