@@ -155,7 +155,7 @@ def _intensities(source: Source, cases: list[Case]) -> str:
     low, high = ends.min(axis=0), ends.max(axis=0)
     rule = source.intensity
     of = "" if len(chosen) == len(images) else f" (in {len(chosen)} of the files)"
-    become = f"{rule.kind} {rule.low:g} to {rule.high:g} becomes grey 0 to 255"
+    become = f"{rule.kind} {rule.low:g} to {rule.high:g} become grey 0 to 255"
     if (rule.kind, rule.low, rule.high) == ("window", 0, 255):
         become = "grey values as they are"
     middle = f"the middle 99 % within {low[1]:.4g} to {high[2]:.4g}{of}"
