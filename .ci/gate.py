@@ -3,7 +3,7 @@
 In a clean clone of HEAD, without data and weights:
 1. `cedice verify`: DVC finds every stage up to date, and tables, metrics, claims and the figures that need no images are
    made again from committed counts, distances and histories: the same bytes.
-2. Every kept experiment, laid over the clone, is up to date for DVC as well.
+2. Every kept experiment, copied over the clone, is up to date for DVC as well.
 3. The demo is run anew, training included: its numbers are those committed, within TOLERANCE.
 """
 

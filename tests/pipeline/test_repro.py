@@ -198,7 +198,7 @@ def test_a_sweep_shared_by_two_workers_comes_together(built, command, tmp_path):
 
 
 def check_keeping(built: Path, done: Callable[..., str], command: Callable[..., tuple[int, str]]) -> None:
-    """What `keep` takes from an experiment, laid over the project, is up to date for DVC, until a number is changed."""
+    """What `keep` takes from an experiment, copied over the project, is up to date for DVC, until a number is changed."""
     kept = paths.experiments("demo") / "alpha-0.5"
     output = done(sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name, cwd=built)
     assert f"{kept} written" in output

@@ -4,7 +4,7 @@ Layout of `reports/<study>/experiments/<name>/`:
   params.yaml  what the experiment set, and nothing else
   dvc.lock     the entries of its lock, from `download` to `evaluate`, that differ from those it started from
   and the files under `reports/<study>/` that these entries name: counts, histories, run records (and summaries of slices).
-Laid over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
+Copied over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
 """
 
 from dataclasses import dataclass

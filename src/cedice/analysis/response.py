@@ -96,7 +96,7 @@ def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFra
 def _gained(base: Runs, by_slice: Runs, dataset: str, loss: str, metric: str) -> dict[str, Any]:
     average = AVERAGES[dataset]
     column, paper = f"{metric}_{average}", TABLE_1[dataset][loss][metric]
-    every = {seed: _score(base, (dataset, loss, seed), column) for name, arm, seed in base if (name, arm) == (dataset, loss)}
+    every = {key[2]: _score(base, key, column) for key in base if key[:2] == (dataset, loss)}
     shared = [seed for seed in every if (dataset, loss, seed) in by_slice]
     honest = float(np.mean([every[seed] for seed in shared]))
     leaky = float(np.mean([_score(by_slice, (dataset, loss, seed), column) for seed in shared]))
