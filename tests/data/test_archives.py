@@ -141,11 +141,11 @@ def test_a_wrong_archive_is_one_line_and_leaves_nothing(project, monkeypatch, st
     damage, message = broken_archives(cardiac, project / "given")[fault]
     damage()
     monkeypatch.setenv("CEDICE_ARCHIVES", str(project / "given"))
+    before = set(project.rglob("*"))
     line = stage("download", "--study", "small", "--dataset", "acdc")
     assert message in line
     assert "acdc.zip" in line
-    left = [path for folder in ("data", "reports") for path in (project / folder).rglob("*") if path.is_file()]
-    assert left == []
+    assert [path for path in project.rglob("*") if path not in before and path.is_file()] == []
 
 
 @pytest.mark.parametrize(("kind", "evil"), [("zip", evil) for evil in hostile.ZIP] + [("tar.gz", evil) for evil in hostile.TAR])
