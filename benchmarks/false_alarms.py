@@ -1,22 +1,51 @@
-"""How often a difference is called where there is none: by units alone, and by the test that decides (`analysis.statistics`).
+"""How often a difference is called where there is none, and where there is one: by each test that decides, and by units alone.
 
 `python benchmarks/false_alarms.py` draws differences of mean 0 with the variance components that the foreground Dice has in
 study `small`: of trainings, of units (patients or slices), and of the rest. It prints the share of draws that each rule calls
 at a level of 5 %. "By units alone": Wilcoxon's p below 5 %, the bootstrap interval without 0, and all seeds of one sign.
+
+Then five folds of 20 patients: how often `analysis.nested` calls a difference where there is none, and Student's t over the
+patients of all folds, which is no test; and how often it finds a difference, or that there is none that matters.
 """
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cedice import params
-from cedice.analysis.statistics import LEVEL, components, paired
+from cedice.analysis.nested import over_folds
+from cedice.analysis.statistics import LEVEL, components, p_values, paired
 from cedice.evaluation import counts, runs
 from cedice.paths import Training
 
-DRAWS = 2000
+DRAWS, DRAWS_OF_FOLDS = 2000, 20_000
+MARGIN = 0.01
+FIVE = (20, 20, 20, 20, 20)
+SIZES = (  # standard deviations of folds, trainings and patients; patients of each fold
+    (0.0, 0.0, 0.02, FIVE),
+    (0.0, 0.005, 0.02, FIVE),
+    (0.0, 0.015, 0.03, FIVE),
+    (0.005, 0.005, 0.02, FIVE),
+    (0.0, 0.002, 0.002, FIVE),
+    (0.0, 0.015, 0.01, FIVE),
+    (0.0, 0.005, 0.02, (4, 10, 20, 30, 36)),
+)
+POWERS = {  # (of trainings, of patients): what was seen of differences of 0.0123, 0.0164 and 0 with 5 and with 10 trainings
+    (0.002, 0.01): "1.00 1.00 1.00   1.00 1.00 1.00",
+    (0.005, 0.02): "0.86 0.98 0.73   0.97 1.00 0.93",
+    (0.010, 0.02): "0.48 0.71 0.22   0.73 0.92 0.52",
+    (0.015, 0.03): "0.26 0.40 0.05   0.42 0.63 0.16",
+}
 
 
 def main() -> None:
+    crossed()
+    crossed()
+    size_of_nested()
+    power_of_nested()
+
+
+def crossed() -> None:
     study = params.load().small
     print(f"{'components of':14} {'seeds':>5} {'by units alone':>15} {'by the test that decides':>25}")
     for dataset in study.epochs:
@@ -41,6 +70,51 @@ def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float]
     }
     differences = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()
     return components(differences), differences.shape[1]
+
+
+def size_of_nested() -> None:
+    print(f"\n{'sd of folds, trainings, patients; patients':46} {'trainings':>9} {'by folds':>9} {'t over patients':>16}")
+    for *spreads, units in SIZES:
+        for repeats in (1, 2):
+            draws = folds(spreads, units, repeats)
+            alone = np.concatenate([fold.mean(axis=1) for fold in draws], axis=1)
+            t = alone.mean(axis=1) / (alone.std(axis=1, ddof=1) / np.sqrt(sum(units)))
+            pooled = np.mean(2 * stats.t.sf(abs(t), sum(units) - 1) < LEVEL)
+            found, _ = called(draws, 0)
+            name = f"{', '.join(f'{spread:g}' for spread in spreads)}; {' '.join(map(str, units))}"
+            print(f"{name:46} {repeats * len(units):9} {found:9.3f} {pooled:16.3f}", flush=True)
+
+
+def power_of_nested() -> None:
+    print("\nPower with 5 and with 10 trainings for a difference of 0.0123 and 0.0164, and for equivalence (margin 0.01) at 0")
+    print(f"{'sd of trainings, patients':26} {'drawn':32} seen by other code")
+    for spreads, seen in POWERS.items():
+        shares = []
+        for repeats in (1, 2):
+            draws = folds((0, *spreads), FIVE, repeats)
+            shares.append([called(draws, 0.0123)[0], called(draws, 0.0164)[0], called(draws, 0)[1]])
+        drawn = "   ".join(" ".join(f"{share:.2f}" for share in row) for row in shares)
+        print(f"{', '.join(f'{spread:g}' for spread in spreads):26} {drawn:32} {seen}", flush=True)
+
+
+def folds(spreads: tuple[float, float, float], units: tuple[int, ...], repeats: int) -> list[np.ndarray]:
+    """(draws, repeats, patients) of each fold. Half of the variance of patients is theirs in every training, half the rest."""
+    random, found = np.random.default_rng(0), []
+    of_folds, of_trainings, of_patients = spreads[0], spreads[1], spreads[2] * np.sqrt(0.5)
+    for patients in units:
+        shapes = (1, 1), (repeats, 1), (1, patients), (repeats, patients)
+        sizes = of_folds, of_trainings, of_patients, of_patients
+        parts = [random.normal(0, size, (DRAWS_OF_FOLDS, *shape)) for size, shape in zip(sizes, shapes, strict=True)]
+        found.append(sum(parts))
+    return found
+
+
+def called(draws: list[np.ndarray], difference: float) -> tuple[float, float]:
+    """The shares of draws that are called different, and equal within the margin."""
+    means = np.stack([fold.mean(axis=(1, 2)) for fold in draws], axis=1) + difference
+    values = np.array([p_values(*over_folds(row), MARGIN) for row in means])
+    different, equal = (values < LEVEL).mean(axis=0)
+    return float(different), float(equal)
 
 
 if __name__ == "__main__":

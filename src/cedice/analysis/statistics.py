@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 RESAMPLES = 10_000
 LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
@@ -60,12 +60,17 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
     p_units = float(stats.wilcoxon(by_unit).pvalue) if by_unit.any() else 1.0
     agreeing = int((np.sign(by_seed) == np.sign(mean)).sum())
     error, freedom = crossed(differences) if seeds > 1 else (math.nan, math.nan)
-    student = stats.t(freedom)
-    half = error * student.ppf(1 - LEVEL / 2)
-    p = float(2 * student.sf(abs(mean) / error)) if error else float(mean == 0)
-    p_equal = float(student.sf((margin - abs(mean)) / error)) if error else float(abs(mean) >= margin)
-    tested = (error, freedom, float(mean - half), float(mean + half), p, p_equal)
+    half = error * stats.t.ppf(1 - LEVEL / 2, freedom)
+    tested = (error, freedom, float(mean - half), float(mean + half), *p_values(mean, error, freedom, margin))
     return Paired(mean, *tested, boot_low, boot_high, p_units, units, seeds, agreeing)
+
+
+def p_values(mean: float, error: float, freedom: float, margin: float) -> tuple[float, float]:
+    """(`p`, `p_equal`) of `Paired`, by Student's t."""
+    if not error:
+        return float(mean == 0), float(abs(mean) >= margin)
+    tails = special.stdtr(freedom, [-abs(mean) / error, -(margin - abs(mean)) / error])
+    return float(2 * tails[0]), float(tails[1])
 
 
 def bootstrap(by_unit: np.ndarray) -> tuple[float, float]:
