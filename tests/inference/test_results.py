@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from grey import cedice, write_model
+from PIL import Image
 
 from cedice.errors import CediceError
 from cedice.files import sha256
@@ -146,6 +147,19 @@ def test_a_batch_goes_on_after_a_damaged_scan(tmp_path, model, capsys):
     assert len(errors) == 1
     assert "s3.nii.gz" in errors[0]
     assert rows(tmp_path / "out/volumes.csv") == {"s1": 2, "s2": 2, "s4": 2}
+
+
+def test_the_same_failure_of_many_scans_is_told_twice_not_each_time(tmp_path, model, capsys):
+    """Once with the first scan's name, and once at the end with how many more."""
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    for number in range(5):
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / f"scans/eye{number}.png")
+    with pytest.raises(CediceError, match="5 of 5 scans could not be labelled"):
+        cedice("predict", model, tmp_path / "scans", "-o", tmp_path / "out")
+    first, rest = (line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
+    assert "eye0.png: in colour" in first
+    assert rest.startswith("error: 4 more: in colour")
 
 
 def test_little_memory_is_one_line(tmp_path, model, monkeypatch):

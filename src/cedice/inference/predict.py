@@ -19,7 +19,7 @@ def predict(model: Model, paths: list[Path], results: Results, precision: str, p
     CediceError before the first where a result may not be written (`Results.check`), and at the end where a scan failed.
     """
     results.check({path: outputs.names(path, probabilities) for path in paths}, overwrite)
-    warned: Counter[str] = Counter()
+    told: Counter[str] = Counter()
     failed = 0
     for path in paths:
         try:
@@ -28,17 +28,24 @@ def predict(model: Model, paths: list[Path], results: Results, precision: str, p
             if len(paths) == 1:
                 raise
             failed += 1
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            _tell("error", path, " ".join(str(error).split()).removeprefix(f"{path}: "), told)
             continue
         for warning in warnings:
-            if not warned[warning]:
-                print(f"warning: {path}: {warning}", file=sys.stderr, flush=True)
-            warned[warning] += 1
-    for warning, count in warned.items():
+            _tell("warning", path, warning, told)
+    for line, count in told.items():
         if count > 1:
-            print(f"warning: {count - 1} more: {warning}", file=sys.stderr)
+            kind, text = line.split(": ", 1)
+            print(f"{kind}: {count - 1} more: {text}", file=sys.stderr)
     if failed:
         raise CediceError(f"{failed} of {len(paths)} scans could not be labelled; the others are in {results.folder}")
+
+
+def _tell(kind: str, path: Path, text: str, told: Counter[str]) -> None:
+    """Print what is said of a scan, but not what was said of another already: that is counted in ``told``."""
+    line = f"{kind}: {text}"
+    if not told[line]:
+        print(f"{kind}: {path}: {text}", file=sys.stderr, flush=True)
+    told[line] += 1
 
 
 def _one(model: Model, path: Path, results: Results, precision: str, probabilities: bool) -> list[str]:
