@@ -1,6 +1,7 @@
 """Volumes to slices: resampling, the index, the two files; and every bad input as one line from the stage itself."""
 
 import json
+from pathlib import Path
 
 import damaged
 import nibabel
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from cedice import paths
 from cedice.data import preprocess, slices
+from cedice.data.cases import Case, Volume
 from cedice.data.sources.acdc import Acdc
 from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
@@ -111,6 +113,17 @@ def test_a_damaged_image_is_one_line_of_the_stage_and_leaves_nothing(project, st
     assert faults[fault].refused in line
     assert case.mask.name.split(".")[0].removesuffix("_gt") in line
     assert not list((project / "data/demo/slices").glob("*"))
+
+
+def test_two_slices_of_one_name_are_refused_with_both_volumes():
+    """A picture may be called as a slice of a volume is."""
+    builder = preprocess.SliceBuilder(2)
+    grey, mask = np.zeros((2, 16, 16), np.float32), np.zeros((2, 16, 16), np.uint8)
+    for name, depth in (("p", 2), ("p_z01", 1)):
+        case = Case(name, name, "", 1, None, Path(f"{name}.png"), Path(f"{name}_mask.png"))
+        builder.add(case, Volume(grey[:depth], mask[:depth], None, "unknown"))
+    with pytest.raises(CediceError, match="slice p_z01 is of two volumes, p and p_z01; rename one of them"):
+        builder.split("patient")
 
 
 def test_load_refuses_files_that_do_not_belong_together(project, stage):

@@ -64,6 +64,9 @@ class SliceBuilder:
     def split(self, split: str) -> Slices:
         """All of them, split as `build` says; CediceError where that leaks, or leaves one half empty."""
         index = pd.DataFrame(self._rows)
+        if (twice := index["slice"].duplicated(keep=False)).any():
+            name, volumes = index["slice"][twice].iloc[0], " and ".join(index["volume"][twice][:2])
+            raise CediceError(f"slice {name} is of two volumes, {volumes}; rename one of them")
         numbers = index.pop("patient_number").to_list()
         if split == "slice":
             index["split"] = splits.by_slice(len(index))
