@@ -65,7 +65,9 @@ def crossed() -> None:
 def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float], int]:
     """The components in the differences of foreground Dice, as standard deviations, and the number of units."""
     dice = {
-        loss: pd.DataFrame(counts.regions(runs.Run.of(Training("small", dataset, loss, seed)).counts)["dice"] for seed in seeds)
+        loss: pd.DataFrame(
+            counts.regions(runs.Run.of(Training("small", dataset, loss, seed), "last").counts)["dice"] for seed in seeds
+        )
         for loss in params.LOSSES
     }
     differences = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()

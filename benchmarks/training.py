@@ -29,6 +29,8 @@ from cedice import paths
 from cedice.data import slices
 from cedice.losses import CEDiceLoss, dice_loss
 from cedice.training import hardware
+from cedice.training.averaging import Average
+from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
 from cedice.training.loop import _train_epoch as train_epoch
 from cedice.training.settings import Settings
@@ -41,14 +43,15 @@ class Ours:
     """An epoch as the train stage runs it."""
 
     def __init__(self, data: Tensors, channels: int, precision: str):
-        self.settings = Settings(CLASSES, 1.0, 1, channels, 4, "batch", "same", RATE, BATCH, precision, False, 0)
+        self.settings = Settings(CLASSES, 1.0, 1, channels, 4, "batch", "same", RATE, "constant", BATCH, precision, False, 0)
         self.data, device = data, data.masks.device
         self.model = UNet(**self.settings.network()).to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE, fused=True)
+        self.state = State(self.model, Average(self.model), self.optimizer, [], [])
         self.epoch = itertools.count(1)
 
     def __call__(self) -> None:
-        train_epoch(self.model, self.optimizer, self.data, self.settings, next(self.epoch), "benchmark")
+        train_epoch(self.model, self.state, self.data, self.settings, next(self.epoch), "benchmark")
 
     def step(self, image: torch.Tensor, mask: torch.Tensor) -> None:
         with autocast(image.device, self.settings.precision):

@@ -11,9 +11,11 @@ from cedice.tables import read_table
 
 def breakdown(job: Job) -> None:
     classes = {dataset: job.classes(dataset) for dataset in job.datasets}
-    edges = borders({training.key: read_table(paths.surfaces(training)) for training in job.trainings})
-    sizes = by_size({training.key: read_table(paths.targets(training)) for training in job.trainings})
-    counts = {training.key: load_counts(paths.counts(training), len(classes[training.dataset])) for training in job.trainings}
+    edges = borders({training.key: read_table(paths.surfaces(training, "last")) for training in job.trainings})
+    sizes = by_size({training.key: read_table(paths.targets(training, "last")) for training in job.trainings})
+    counts = {
+        training.key: load_counts(paths.counts(training, "last"), len(classes[training.dataset])) for training in job.trainings
+    }
     levels, folder = by_level(counts), paths.reports(job.study)
     for name, table in (("borders", edges), ("targets", sizes), ("levels", levels)):
         write_csv(folder / f"{name}.csv", table)

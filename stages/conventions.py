@@ -13,7 +13,7 @@ from cedice.reporting.conventions import markdown
 def conventions(job: Job) -> None:
     counts: dict[str, dict] = {dataset: {} for dataset in job.datasets}
     for training in job.trainings:
-        table = load_counts(paths.counts(training), len(job.classes(training.dataset)))
+        table = load_counts(paths.counts(training, "last"), len(job.classes(training.dataset)))
         counts[training.dataset][training.loss, training.seed] = table
     batch, folder = job.settings.train.batch_size, paths.reports(job.study)
     tables = {dataset: audit(counts[dataset], dataset, batch) for dataset in job.datasets}

@@ -1,9 +1,10 @@
-"""Predict the validation slices with a training's weights; write counts per slice and class, and the predicted label maps."""
+"""Predict the validation slices with both networks of a training; write counts per slice and class, and the label maps."""
 
 from cedice import paths
 from cedice.data import slices
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate, save
+from cedice.paths import READOUTS
 from cedice.pipeline.stage import Job, run
 from cedice.training import hardware, weights
 from cedice.training.forward import Tensors
@@ -12,14 +13,15 @@ from cedice.training.forward import Tensors
 def write(job: Job) -> None:
     hardware.tune()
     device = hardware.device()
-    model, header = weights.load(paths.weights(job.training), device)
     data = slices.load(*paths.slices(job.study, job.dataset))
     val = data.rows("val")
     tensors = Tensors.of(data.images, data.masks, device).part(val)
-    counts, labels = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
-    save(counts, labels, paths.counts(job.training), paths.predictions(job.training))
-    shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(counts).items())
-    print(f"{job.training}: {len(labels)} slices, {shown}")
+    for readout in READOUTS:
+        model, header = weights.load(paths.weights(job.training), device, readout)
+        counts, labels = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
+        save(counts, labels, paths.counts(job.training, readout), paths.predictions(job.training, readout))
+        shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(counts).items())
+        print(f"{job.training}, {readout}: {len(labels)} slices, {shown}")
 
 
 if __name__ == "__main__":

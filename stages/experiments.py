@@ -10,7 +10,7 @@ from cedice.reporting.experiments import markdown
 
 
 def write(job: Job) -> None:
-    base = {training.key: Run.of(training) for training in job.trainings}
+    base = {training.key: Run.of(training, "last") for training in job.trainings}
     kept = experiments.load(job.study, job.params)
     points = response.by_alpha(base, job.params.loss.ce_dl.alpha, kept)
     responses, leaked = response.response(points), response.leakage(base, kept, job.study)

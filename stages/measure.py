@@ -1,29 +1,37 @@
-"""Measure a training's predicted label maps: border distances, connected targets, errors by distance; a table of each."""
+"""Measure the label maps of both networks of a training: border distances, connected targets, errors by distance; a table of
+each."""
 
 from cedice import paths
 from cedice.data import slices
+from cedice.data.slices import Slices
 from cedice.errors import CediceError
 from cedice.evaluation import boundaries, targets
 from cedice.files import read_arrays, write_csv
+from cedice.paths import READOUTS
 from cedice.pipeline.stage import Job, run
 
 
 def measure(job: Job) -> None:
     val = slices.load(*paths.slices(job.study, job.dataset)).part("val")
-    source = paths.predictions(job.training)
+    for readout in READOUTS:
+        _measure(job, val, readout)
+
+
+def _measure(job: Job, val: Slices, readout: str) -> None:
+    source = paths.predictions(job.training, readout)
     labels = read_arrays(source, "labels")[0]
     if labels.shape != val.masks.shape:
         shapes = f"{labels.shape}, not {val.masks.shape}"
         raise CediceError(f"{source}: predictions of other slices ({shapes}); run the evaluate stage again")
     classes = len(job.classes(job.dataset))
     tables = {
-        paths.surfaces(job.training): boundaries.table(labels, val.masks, val.index, classes),
-        paths.targets(job.training): targets.table(labels, val.masks, val.index, classes),
-        paths.errors(job.training): boundaries.error_profile(labels, val.masks),
+        paths.surfaces(job.training, readout): boundaries.table(labels, val.masks, val.index, classes),
+        paths.targets(job.training, readout): targets.table(labels, val.masks, val.index, classes),
+        paths.errors(job.training, readout): boundaries.error_profile(labels, val.masks),
     }
     for target, table in tables.items():
         write_csv(target, table, float_format="%.5g", na_rep="nan")
-    print(f"{job.training}: {len(labels)} slices measured")
+    print(f"{job.training}, {readout}: {len(labels)} slices measured")
 
 
 if __name__ == "__main__":

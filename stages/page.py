@@ -8,7 +8,7 @@ from cedice.reporting.page import render
 
 
 def write(job: Job) -> None:
-    runs = {training.key: Run.of(training) for training in job.trainings}
+    runs = {training.key: Run.of(training, "last") for training in job.trainings}
     target = paths.reports(job.study) / "index.html"
     write_text(target, render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
     print("\n".join([f"{target} written", *(job.left_out if job.synthetic else [])]))

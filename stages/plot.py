@@ -43,7 +43,7 @@ def curves(job: Job) -> Iterator[tuple[int, Figure]]:
 def errors(job: Job) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["border"]
     profiles = {
-        dataset: {loss: [pd.read_csv(paths.errors(each)) for each in _of(job, dataset, loss)] for loss in LOSSES}
+        dataset: {loss: [pd.read_csv(paths.errors(each, "last")) for each in _of(job, dataset, loss)] for loss in LOSSES}
         for dataset in job.datasets
     }
     title = f"Figure {number}. Errors by distance to the true border ({job.note})"

@@ -14,7 +14,7 @@ def samples(job: Job) -> None:
     validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in job.datasets}
     with replacing(paths.samples(job.study), folder=True) as new:
         for number, loss in enumerate(LOSSES, start=2):
-            files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed)) for dataset in job.datasets}
+            files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed), "last") for dataset in job.datasets}
             labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
             title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, seed {seed})"
             save_figure(predictions(validation, labels, title), new / f"figure{number}.png")

@@ -9,7 +9,7 @@ from cedice.reporting.table1 import markdown, terminal
 
 
 def table(job: Job) -> None:
-    runs = {training.key: Run.of(training) for training in job.trainings}
+    runs = {training.key: Run.of(training, "last") for training in job.trainings}
     numbers, folder, alpha = summary(runs), paths.reports(job.study), job.params.loss.ce_dl.alpha
     text = markdown(numbers, runs, job.study, job.synthetic, alpha, {dataset: job.unit(dataset) for dataset in job.datasets})
     write_json(folder / "summary.json", numbers)

@@ -1,4 +1,5 @@
-"""Train the U-Net with one loss and seed; write its weights, one history row per epoch, and a record of the run.
+"""Train the U-Net with one loss and seed; write both its networks, one history row per epoch, the
+counts of the last epochs, and a record of the run.
 
 Runs alone, or as several processes under `torchrun`, of which the first writes.
 """
@@ -11,7 +12,7 @@ from cedice import paths
 from cedice.data import slices
 from cedice.files import sha256, write_csv, write_json
 from cedice.pipeline.stage import Job, run
-from cedice.training import checkpoints, distributed, hardware, provenance, weights
+from cedice.training import checkpoints, distributed, epochs, hardware, provenance, weights
 from cedice.training.forward import Tensors
 from cedice.training.loop import train
 from cedice.training.settings import Settings
@@ -34,22 +35,24 @@ def write(job: Job) -> None:
         **options,
     )
     whole = Tensors.of(data.images, data.masks, device)
-    train_data, val_data = (whole.part(data.rows(split)) for split in ("train", "val"))
+    val = data.rows("val")
+    train_data, val_data = whole.part(data.rows("train")), whole.part(val)
     inputs = {"slices_sha256": sha256(arrays), "index_sha256": sha256(index)}
     revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     with distributed.group(device):
         name = hardware.device_name()
         checkpoint = checkpoints.path(checkpoints.key(settings.described() | inputs | {"device": name}))
-        model, history = train(train_data, val_data, settings, checkpoint, str(job.training))
+        trained = train(train_data, val_data, settings, checkpoint, str(job.training))
         if distributed.rank():
             return
-    weights.save(paths.weights(job.training), model, settings, inputs)
-    write_csv(paths.history(job.training), pd.DataFrame(history))
+    weights.save(paths.weights(job.training), trained.networks, settings, inputs)
+    write_csv(paths.history(job.training), pd.DataFrame(trained.history))
+    epochs.save(paths.epochs(job.training), epochs.table(trained.counts, settings.epochs, data.index.iloc[val]))
     record = {
         "device": name,
         "versions": provenance.versions(),
         "settings": settings.described(),
-        "wall_seconds": round(sum(row["seconds"] for row in history), 1),
+        "wall_seconds": round(sum(row["seconds"] for row in trained.history), 1),
         "peak_memory_mb": hardware.peak_memory_mb(),
         "revision": revision,
         "data_sha256": data_sha256,

@@ -20,7 +20,7 @@ def verdict(job: Job) -> None:
     study = {training.key: _measured(job, training) for training in job.trainings}
     units = {dataset: job.unit(dataset) for dataset in job.datasets}
     table = judge(study, units, job.params.margins.model_dump())
-    by_chance = chance.table({training.key: Run.of(training) for training in job.trainings})
+    by_chance = chance.table({training.key: Run.of(training, "last") for training in job.trainings})
     folder = paths.reports(job.study)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     tails = {dataset: numbers["ce_dl_minus_ce_last_epochs"]["foreground"] for dataset, numbers in summary.items()}
@@ -34,10 +34,10 @@ def verdict(job: Job) -> None:
 
 
 def _measured(job: Job, training: Training) -> Measured:
-    table = paths.counts(training)
+    table = paths.counts(training, "last")
     counts = load_counts(table, len(job.classes(training.dataset)))
     check_units(counts, job.record(training.dataset)["validation_patients"], table)
-    return Measured(counts, read_table(paths.surfaces(training)), read_table(paths.targets(training)))
+    return Measured(counts, read_table(paths.surfaces(training, "last")), read_table(paths.targets(training, "last")))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from cedice.unet import UNet
 
 SECONDS = 10
 ROOT = Path(__file__).parent.parent
-SETTINGS = Settings(2, 1.0, 1, 1, 1, "batch", "same", 0.01, 1, "float32", False, 0)
+SETTINGS = Settings(2, 1.0, 1, 1, 1, "batch", "same", 0.01, "constant", 1, "float32", False, 0)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _read_slices(path: Path) -> object:
 
 
 def _weights(path: Path) -> None:
-    weights.save(path, UNet(**SETTINGS.network()), SETTINGS, {})
+    weights.save(path, {"last": UNet(**SETTINGS.network())}, SETTINGS, {})
 
 
 def _model(path: Path) -> None:
@@ -132,7 +132,7 @@ KINDS = [
     Kind("slices.npz", _slices, _read_slices),
     Kind("counts.csv", _copy("reports/small/counts/covid19/ce-seed0.csv"), lambda path: counts.load_counts(path, 2)),
     Kind("params.yaml", _copy("params.yaml"), params.load),
-    Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"))),
+    Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"), "last")),
     Kind("model.safetensors", _model, lambda path: model_file.load(path, torch.device("cpu"))),
     Kind("picture.tif", _deep_picture, pictures.read),
 ]

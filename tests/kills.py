@@ -1,9 +1,10 @@
 """Kill a training with SIGKILL again and again, at random moments and in the midst of writing a checkpoint, and compare.
 
 `python tests/kills.py 200` prints how many kills there were, how many hit a write, and how many trainings came to their end
-among them; status 1 as soon as one of these is not bit-equal, in weights and history, to the undisturbed one, unless it is
-shown that no checkpoint was wrong: each that a kill left either leads to the undisturbed end when the training goes on from it
-again, or its own rows tell that the digits had changed before it was written. docs/determinism.md tells of this.
+among them; status 1 as soon as one of these is not bit-equal, in both networks, history and counts, to the undisturbed one,
+unless it is shown that no checkpoint was wrong: each that a kill left either leads to the undisturbed end when the training
+goes on from it again, or its own rows tell that the digits had changed before it was written. docs/determinism.md tells of
+this.
 """
 
 import contextlib
@@ -39,6 +40,7 @@ SETTINGS = Settings(
     norm="batch",
     padding="same",
     learning_rate=0.01,
+    schedule="poly",
     batch_size=4,
     precision="float32",
     deterministic=False,
@@ -54,9 +56,10 @@ def train(folder: Path) -> None:
     tqdm.set_lock(threading.RLock())  # its default is shared with forks: one killed while holding it would stop all others
     checkpoints.SAVING_SHARE = 1.0  # a checkpoint nearly every epoch, so that there is much to hit
     with contextlib.redirect_stdout(io.StringIO()):
-        model, history = loop.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
-    weights = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
-    (folder / "done").write_text(json.dumps([*timeless(history), weights]))
+        trained = loop.train(data, data, SETTINGS, folder / "checkpoint.safetensors", "killed")
+    tensors = [tensor for network in trained.networks.values() for tensor in network.state_dict().values()]
+    content = b"".join([*(tensor.numpy().tobytes() for tensor in tensors), trained.counts.tobytes()])
+    (folder / "done").write_text(json.dumps([*timeless(trained.history), hashlib.sha256(content).hexdigest()]))
 
 
 def timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -64,7 +67,7 @@ def timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def end(folder: Path) -> list:
-    """The history's rows, then the weights' fingerprint."""
+    """The history's rows, then the fingerprint of both networks and of the counts."""
     return json.loads((folder / "done").read_text())
 
 

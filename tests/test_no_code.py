@@ -83,7 +83,7 @@ def test_a_malicious_array_is_refused_asleep(tmp_path, mark):
 def test_malicious_weights_are_refused_asleep(tmp_path, mark):
     torch.save({"head.weight": Evil(mark)}, tmp_path / "ce.safetensors")
     with pytest.raises(CediceError, match=r"ce\.safetensors: not readable weights"):
-        weights.load(tmp_path / "ce.safetensors", torch.device("cpu"))
+        weights.load(tmp_path / "ce.safetensors", torch.device("cpu"), "last")
     assert not mark.exists()
 
 

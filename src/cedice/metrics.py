@@ -13,6 +13,7 @@ import torch
 
 CONVENTIONS = {"with_background": 0, "foreground": 1}  # name → the first class that enters the mean
 METRICS = ("dice", "iou", "pixel_error")
+LAST_EPOCHS = 10  # whose values are kept slice by slice, and reported with their mean and spread
 
 
 def region_counts(

@@ -43,6 +43,7 @@ class Train(Strict):
     norm: Literal["batch", "none"]
     padding: Literal["same", "valid"]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+    schedule: Literal["constant", "poly"]  # `cedice.training.schedule`
     batch_size: Annotated[int, Field(ge=1, le=1024)]
     precision: Literal["auto", "float32", "tf32", "bf16"]
     deterministic: bool

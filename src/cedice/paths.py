@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+READOUTS = ("last", "averaged")  # networks that a training gives: after its last epoch, and averaged (training/averaging.py)
+
 
 class Training(NamedTuple):
     """The name of one training."""
@@ -32,13 +34,13 @@ def slices(study: str, dataset: str) -> tuple[Path, Path]:
     return folder / f"{dataset}.npz", folder / f"{dataset}.csv"
 
 
-def predictions(training: Training) -> Path:
+def predictions(training: Training, readout: str) -> Path:
     """Predicted label maps of the validation slices (`cedice.evaluation.evaluate`)."""
-    return _of(Path("data") / training.study / "predictions", training, ".npz")
+    return _of(Path("data") / training.study / "predictions", training, ".npz", readout)
 
 
 def weights(training: Training) -> Path:
-    """The network after the last epoch."""
+    """Both networks (`cedice.training.weights`)."""
     return _of(Path("models") / training.study, training, ".safetensors")
 
 
@@ -67,24 +69,29 @@ def run_record(training: Training) -> Path:
     return _of(reports(training.study) / "runs", training, ".json")
 
 
-def counts(training: Training) -> Path:
+def epochs(training: Training) -> Path:
+    """TP, FP, FN per validation slice and class of the last epochs, both networks (`cedice.training.epochs`)."""
+    return _of(reports(training.study) / "epochs", training, ".csv.gz")
+
+
+def counts(training: Training, readout: str) -> Path:
     """TP, FP, FN, TN per validation slice and class (`cedice.evaluation.evaluate`)."""
-    return _of(reports(training.study) / "counts", training, ".csv")
+    return _of(reports(training.study) / "counts", training, ".csv", readout)
 
 
-def surfaces(training: Training) -> Path:
+def surfaces(training: Training, readout: str) -> Path:
     """Border distances per validation slice and class (`cedice.evaluation.boundaries`)."""
-    return _of(reports(training.study) / "surfaces", training, ".csv")
+    return _of(reports(training.study) / "surfaces", training, ".csv", readout)
 
 
-def targets(training: Training) -> Path:
+def targets(training: Training, readout: str) -> Path:
     """What becomes of every connected true region (`cedice.evaluation.targets`)."""
-    return _of(reports(training.study) / "targets", training, ".csv")
+    return _of(reports(training.study) / "targets", training, ".csv", readout)
 
 
-def errors(training: Training) -> Path:
+def errors(training: Training, readout: str) -> Path:
     """Wrong pixels by distance to the true border (`cedice.evaluation.boundaries.error_profile`)."""
-    return _of(reports(training.study) / "errors", training, ".csv")
+    return _of(reports(training.study) / "errors", training, ".csv", readout)
 
 
 def figures(study: str) -> Path:
@@ -102,5 +109,7 @@ def experiments(study: str) -> Path:
     return reports(study) / "experiments"
 
 
-def _of(folder: Path, training: Training, suffix: str) -> Path:
-    return folder / training.dataset / f"{training.loss}-seed{training.seed}{suffix}"
+def _of(folder: Path, training: Training, suffix: str, readout: str = "last") -> Path:
+    """The last epoch's files bear the training's name alone."""
+    name = f"{training.loss}-seed{training.seed}" + ("" if readout == "last" else f"-{readout}")
+    return folder / training.dataset / f"{name}{suffix}"

@@ -109,5 +109,5 @@ def test_predictions_of_other_slices_are_refused(project, stage):
     loss = ("--study", "demo", "--dataset", "covid19", "--loss", "ce", "--seed", "0")
     for name in ("download", "preprocess"):
         assert stage(name, *loss[:4]) is None
-    write_arrays(paths.predictions(Training("demo", "covid19", "ce", 0)), labels=np.zeros((3, 256, 256), np.uint8))
+    write_arrays(paths.predictions(Training("demo", "covid19", "ce", 0), "last"), labels=np.zeros((3, 256, 256), np.uint8))
     assert "predictions of other slices ((3, 256, 256), not" in stage("measure", *loss)

@@ -18,6 +18,7 @@ from cedice.data.intensity import Intensity
 from cedice.inference import model_file, released
 from cedice.inference.model_file import Model
 from cedice.losses import CEDiceLoss
+from cedice.paths import READOUTS
 from cedice.training import weights
 from cedice.training.settings import Settings
 from cedice.unet import UNet
@@ -48,12 +49,15 @@ def test_onnx_agrees_with_torch(tmp_path, classes):
     assert json.loads(told["intensity"]) == {"kind": "percentiles", "low": 1, "high": 99}
 
 
-def test_weights_load_in_two_lines_of_plain_torch(tmp_path):
-    settings = Settings(4, 1.0, 1, 4, 2, "batch", "same", 0.01, 4, "float32", False, 0)
+def test_weights_load_in_plain_torch(tmp_path):
+    settings = Settings(4, 1.0, 1, 4, 2, "batch", "same", 0.01, "constant", 4, "float32", False, 0)
     config = settings.network()
-    weights.save(tmp_path / "w.safetensors", UNet(**config), settings, {})
-    network = UNet(**config)
-    network.load_state_dict(load_file(tmp_path / "w.safetensors"))
+    saved = {readout: UNet(**config) for readout in READOUTS}
+    weights.save(tmp_path / "w.safetensors", saved, settings, {})
+    network, file = UNet(**config), load_file(tmp_path / "w.safetensors")
+    for readout, expected in saved.items():
+        network.load_state_dict({name.removeprefix(f"{readout}."): file[name] for name in file if name.startswith(readout)})
+        assert torch.equal(network.head.weight, expected.head.weight)
 
 
 def test_the_loss_in_a_monai_loop():

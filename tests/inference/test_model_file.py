@@ -65,8 +65,8 @@ def test_a_file_of_the_first_version_knows_no_orientation(tmp_path):
 )
 def test_a_trainings_weights_are_told_from_a_model_file(tmp_path, place, command):
     file = tmp_path / place
-    settings = Settings(3, 1.0, 1, 2, 1, "batch", "same", 0.01, 4, "float32", False, 0)
-    weights.save(file, UNet(**settings.network()), settings, {})
+    settings = Settings(3, 1.0, 1, 2, 1, "batch", "same", 0.01, "constant", 4, "float32", False, 0)
+    weights.save(file, {"last": UNet(**settings.network())}, settings, {})
     with pytest.raises(CediceError, match=f"the weights of a training.*{command}"):
         model_file.load(file, CPU)
 

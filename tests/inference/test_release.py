@@ -42,10 +42,10 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(trained):
     data = slices.load(*paths.slices("demo", "covid19"))
     val = data.part("val")
     found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", keep=False)
-    (expected,) = read_arrays(paths.predictions(TRAINING), "labels")
+    (expected,) = read_arrays(paths.predictions(TRAINING, "averaged"), "labels")
     assert (found == expected).mean() > 0.999  # half precision turns a pixel in a thousand, at most
     card = Path("m.md").read_text(encoding="utf-8")
-    evaluated = pooled_headline(load_counts(paths.counts(TRAINING), 2))
+    evaluated = pooled_headline(load_counts(paths.counts(TRAINING, "averaged"), 2))
     printed = float(re.search(r"\| Dice, foreground \| ([\d.]+) \|", card)[1])
     assert printed == pytest.approx(evaluated["foreground"]["dice"], abs=0.005)
     assert "2 base channels" in card

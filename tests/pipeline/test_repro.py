@@ -203,16 +203,17 @@ def check_keeping(built: Path, done: Callable[..., str], command: Callable[..., 
     output = done(sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name, cwd=built)
     assert f"{kept} written" in output
     files = {path.relative_to(built / kept).as_posix() for path in (built / kept).rglob("*.*")}
-    stems = [f"{kind}/{dataset}/ce_dl-seed0" for kind in ("counts", "history") for dataset in params.DATASETS]
+    kinds = ("counts/{}/ce_dl-seed0.csv", "counts/{}/ce_dl-seed0-averaged.csv", "history/{}/ce_dl-seed0.csv")
+    tables = [kind.format(dataset) for kind in (*kinds, "epochs/{}/ce_dl-seed0.csv.gz") for dataset in params.DATASETS]
     records = [f"runs/{dataset}/ce_dl-seed0.json" for dataset in params.DATASETS]
-    assert files == {"dvc.lock", "params.yaml", *records, *(f"{stem}.csv" for stem in stems)}
+    assert files == {"dvc.lock", "params.yaml", *records, *tables}
     laid = built.parent / "laid"
     done("git", "clone", "-q", str(built), str(laid), cwd=built)
     stages = keep.lay_over(kept, built, laid)
     assert len(stages) == 4
     again = ("dvc", "repro", "--dry", "--allow-missing", *stages)
     assert not running(done(*again, cwd=laid))
-    counts = laid / paths.counts(Training("demo", "acdc", "ce_dl", 0))
+    counts = laid / paths.counts(Training("demo", "acdc", "ce_dl", 0), "last")
     counts.write_text(counts.read_text().replace(",1,", ",2,", 1))
     status, output = command(*again, cwd=laid)
     assert status or running(output)
@@ -232,11 +233,12 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
         paths.weights(training),
         paths.history(training),
         paths.run_record(training),
-        paths.counts(training),
-        paths.predictions(training),
-        paths.surfaces(training),
-        paths.targets(training),
-        paths.errors(training),
+        paths.epochs(training),
+        *(
+            path(training, readout)
+            for path in (paths.counts, paths.predictions, paths.surfaces, paths.targets, paths.errors)
+            for readout in paths.READOUTS
+        ),
         paths.figures(study),
         paths.samples(study),
     }

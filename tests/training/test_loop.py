@@ -26,12 +26,14 @@ from safetensors.torch import load_file
 from cedice import paths
 from cedice.errors import CediceError
 from cedice.metrics import headline, region_counts
-from cedice.paths import Training
+from cedice.paths import READOUTS, Training
 from cedice.training import checkpoints, forward, hardware, loop, weights
+from cedice.training.averaging import Average
+from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors
 from cedice.unet import UNet
 
-SETTINGS = replace(kills.SETTINGS, epochs=3)
+SETTINGS = replace(kills.SETTINGS, epochs=3, schedule="constant")  # so that a shorter training is the start of a longer one
 
 
 @pytest.fixture
@@ -41,9 +43,10 @@ def data() -> Tensors:
     return Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
 
 
-def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
-    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
+def same(first: loop.Trained, second: loop.Trained) -> bool:
+    """In both networks and in the counts."""
+    tensors = ([each for network in one.networks.values() for each in network.state_dict().values()] for one in (first, second))
+    return all(map(torch.equal, *tensors)) and np.array_equal(first.counts, second.counts)
 
 
 def without_time(history: list[dict[str, float]]) -> str:
@@ -53,18 +56,18 @@ def without_time(history: list[dict[str, float]]) -> str:
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_going_on_gives_the_bytes_of_an_undisturbed_run(data, tmp_path, precision):
     settings = replace(SETTINGS, precision=precision)
-    whole, history = loop.train(data, data, settings, tmp_path / "a", "whole")
+    whole = loop.train(data, data, settings, tmp_path / "a", "whole")
     loop.train(data, data, replace(settings, epochs=1), tmp_path / "b", "first")
-    resumed, continued = loop.train(data, data, settings, tmp_path / "b", "rest")
+    resumed = loop.train(data, data, settings, tmp_path / "b", "rest")
     assert same(whole, resumed)
-    assert without_time(history) == without_time(continued)
+    assert without_time(whole.history) == without_time(resumed.history)
 
 
 @pytest.mark.parametrize(("alpha", "classes"), [(0.0, 3), (1.0, 3), (1.0, 2)])
 def test_it_learns_and_says_so_term_by_term(data, tmp_path, alpha, classes):
     data = replace(data, masks=data.masks.clamp(max=classes - 1))
     settings = replace(SETTINGS, alpha=alpha, classes=classes, epochs=25, batch_size=2)
-    _, history = loop.train(data, data, settings, tmp_path / "a", "learn")
+    history = loop.train(data, data, settings, tmp_path / "a", "learn").history
     first, last = history[0], history[-1]
     assert [row["epoch"] for row in history] == list(range(1, 26))
     assert last["train_loss"] < 0.6 * first["train_loss"]
@@ -94,9 +97,9 @@ def test_checkpoints_are_written_as_often_as_their_cost_allows(data, tmp_path, m
     clock = [0.0]
     monkeypatch.setattr(checkpoints, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     monkeypatch.setattr(checkpoints, "save", lambda *_: clock.__setitem__(0, clock[0] + 2))
-    checkpointer = checkpoints.Checkpointer(tmp_path / "a", None, None)
+    checkpointer = checkpoints.Checkpointer(tmp_path / "a", None)
     assert checkpointer.due()
-    checkpointer.save([])
+    checkpointer.save()
     clock[0] = 41.9
     assert not checkpointer.due()
     clock[0] = 42.0
@@ -105,26 +108,26 @@ def test_checkpoints_are_written_as_often_as_their_cost_allows(data, tmp_path, m
 
 def test_of_two_checkpoints_the_damaged_one_is_set_aside_and_the_other_used(data, tmp_path, capsys):
     file = tmp_path / "a.safetensors"
-    whole, _ = loop.train(data, data, replace(SETTINGS, epochs=4), tmp_path / "b.safetensors", "x")
+    whole = loop.train(data, data, replace(SETTINGS, epochs=4), tmp_path / "b.safetensors", "x")
     for epochs in (2, 3):  # each ends with a checkpoint
         loop.train(data, data, replace(SETTINGS, epochs=epochs), file, "x")
     file.write_bytes(file.read_bytes()[:-100])
-    resumed, history = loop.train(data, data, replace(SETTINGS, epochs=4), file, "x")
+    resumed = loop.train(data, data, replace(SETTINGS, epochs=4), file, "x")
     out = capsys.readouterr().out
     assert "is damaged" in out
     assert "goes on after epoch 2 of 4" in out
     assert file.with_suffix(".damaged").exists()
     assert same(whole, resumed)
-    assert len(history) == 4
+    assert len(resumed.history) == 4
 
 
 def test_with_both_checkpoints_damaged_it_starts_anew(data, tmp_path, capsys):
     file = tmp_path / "a.safetensors"
     for epochs in (1, 2, 3):
-        whole, _ = loop.train(data, data, replace(SETTINGS, epochs=epochs), file, "x")
+        whole = loop.train(data, data, replace(SETTINGS, epochs=epochs), file, "x")
     for path in tmp_path.glob("a*.safetensors"):
         path.write_bytes(b"nothing of use")
-    again, _ = loop.train(data, data, SETTINGS, file, "x")
+    again = loop.train(data, data, SETTINGS, file, "x")
     assert same(whole, again)
     assert capsys.readouterr().out.count("is damaged") == 2
     checkpoints.discard(file)
@@ -133,7 +136,7 @@ def test_with_both_checkpoints_damaged_it_starts_anew(data, tmp_path, capsys):
 
 def test_no_changed_byte_of_a_checkpoint_is_believed(data, tmp_path, capsys):
     """Of the tensors, the history or the header: it is set aside, or (a space in the header's padding) means the same."""
-    model, _ = loop.train(data, data, SETTINGS, tmp_path / "a.safetensors", "x")
+    trained = loop.train(data, data, SETTINGS, tmp_path / "a.safetensors", "x")
     before, chance = (tmp_path / "a.safetensors").read_bytes(), random.Random(0)
     file = tmp_path / "without-previous.safetensors"
     for position in [*range(0, 200, 8), *(chance.randrange(len(before)) for _ in range(200))]:
@@ -141,9 +144,12 @@ def test_no_changed_byte_of_a_checkpoint_is_believed(data, tmp_path, capsys):
         changed[position] ^= 1 << chance.randrange(8)
         file.write_bytes(changed)
         other = UNet(**SETTINGS.network())
-        optimizer = torch.optim.Adam(other.parameters(), fused=True)
-        history = checkpoints.load(file, other, optimizer)
-        assert not history or (same(model, other) and len(history) == SETTINGS.epochs), position
+        state = State(other, Average(other), torch.optim.Adam(other.parameters(), fused=True), [], [])
+        checkpoints.load(file, state)
+        if state.history:
+            networks = dict(zip(READOUTS, (other, state.average.module), strict=True))
+            found = loop.Trained(networks, state.history, torch.stack(state.counts).numpy())
+            assert same(trained, found) and found.history == trained.history, position
     assert capsys.readouterr().out.count("is damaged") > 200
 
 
@@ -167,11 +173,15 @@ def test_validation_in_groups_counts_every_pixel_once(tmp_path):
     """More slices than are counted at once, and a last group that is not full."""
     images = np.random.default_rng(1).integers(0, 256, (300, 8, 8), dtype=np.uint8)
     data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
-    model, history = loop.train(data.part(np.arange(8)), data, replace(SETTINGS, epochs=1), tmp_path / "a", "x")
-    predicted = torch.cat([forward.predict(logits) for logits, _ in forward.infer(model, data, "float32")])
-    counts = [count.sum(dim=0).numpy() for count in region_counts(predicted, data.masks, 3)]
-    assert history[0]["dice_foreground"] == headline(*counts)["foreground"]["dice"]
-    assert history[0]["pixel_error_foreground"] == float((predicted != data.masks).double().mean())
+    trained = loop.train(data.part(np.arange(8)), data, replace(SETTINGS, epochs=1), tmp_path / "a", "x")
+    (row,) = trained.history
+    for number, (network, prefix) in enumerate(zip(trained.networks.values(), ("", "averaged_"), strict=True)):
+        predicted = torch.cat([forward.predict(logits) for logits, _ in forward.infer(network, data, "float32")])
+        counts = region_counts(predicted, data.masks, 3)
+        np.testing.assert_array_equal(trained.counts[0, number], torch.stack(counts, dim=2))
+        pooled = [count.sum(dim=0).numpy() for count in counts]
+        assert row[f"{prefix}dice_foreground"] == headline(*pooled)["foreground"]["dice"]
+        assert row[f"{prefix}pixel_error_foreground"] == float((predicted != data.masks).double().mean())
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(data, tmp_path):
@@ -196,11 +206,11 @@ def test_a_network_that_predicts_background_only_is_called_collapsed(data, tmp_p
     masks[:, 0, 0] = 1
     rare = replace(data, masks=masks)
     settings = replace(SETTINGS, classes=2, alpha=0.0, norm="none", epochs=6, batch_size=2)
-    _, history = loop.train(rare, rare, settings, tmp_path / "a", "rare")
+    history = loop.train(rare, rare, settings, tmp_path / "a", "rare").history
     assert history[-1]["collapsed"] == 1
     assert history[-1]["dice_foreground"] == 0
     assert "COLLAPSED: background only" in capsys.readouterr().out
-    _, history = loop.train(data, data, replace(SETTINGS, epochs=25, batch_size=2), tmp_path / "b", "common")
+    history = loop.train(data, data, replace(SETTINGS, epochs=25, batch_size=2), tmp_path / "b", "common").history
     assert history[-1]["collapsed"] == 0
 
 
@@ -294,7 +304,7 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     assert output.count("epoch 4/4") == 1  # one process speaks
     together = pd.read_csv(history)
     # Only the order of summation differs; training amplifies float32's rounding, 10^-7, by some hundred in these steps.
-    for column in ("train_loss", "train_ce", "val_ce", "val_dice_loss"):
+    for column in ("train_loss", "train_ce", "val_ce", "val_dice_loss", "averaged_val_ce", "averaged_val_dice_loss"):
         np.testing.assert_allclose(together[column], alone[column], rtol=1e-3)
     for name, tensor in load_file(file).items():
         torch.testing.assert_close(tensor, weights_alone[name], rtol=0.05, atol=5e-3, msg=name)
@@ -331,7 +341,7 @@ def test_weights_say_what_made_them_and_load_in_plain_torch(project, stage):
     prepare(stage)
     assert stage("train", *LOSS) is None
     file = paths.weights(Training("demo", "covid19", "ce_dl", 0))
-    model, header = weights.load(file, torch.device("cpu"))
+    model, header = weights.load(file, torch.device("cpu"), "averaged")
     assert (header["alpha"], header["classes"], header["network"]["out_channels"]) == (1.0, 2, 1)
     assert len(header["slices_sha256"]) == 64
     with safe_open(file, framework="pt") as stored:
@@ -343,9 +353,9 @@ def test_weights_say_what_made_them_and_load_in_plain_torch(project, stage):
 
 def test_weights_whose_header_asks_for_a_huge_network_are_refused_before_it_is_made(tmp_path):
     file = tmp_path / "a.safetensors"
-    weights.save(file, UNet(**SETTINGS.network()), replace(SETTINGS, base_channels=100_000), {})  # 7 TB
+    weights.save(file, {"last": UNet(**SETTINGS.network())}, replace(SETTINGS, base_channels=100_000), {})  # 7 TB
     with pytest.raises(CediceError, match=r"a\.safetensors: not readable weights"):
-        weights.load(file, torch.device("cpu"))
+        weights.load(file, torch.device("cpu"), "last")
 
 
 def test_training_without_slices_is_one_line(project, stage):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.statistics import by_chance
-from cedice.evaluation.runs import LAST_EPOCHS, Runs, seeds
-from cedice.metrics import METRICS
+from cedice.evaluation.runs import Runs, seeds
+from cedice.metrics import LAST_EPOCHS, METRICS
 from cedice.paper import difference, titles
 from cedice.params import LOSSES
 

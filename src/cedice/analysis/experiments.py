@@ -61,7 +61,7 @@ def _runs(folder: Path) -> Runs:
     for record in sorted(folder.glob("runs/*/*.json")):
         dataset, (loss, seed) = record.parent.name, record.stem.split("-seed")
         counts, history = (folder / kind / dataset / f"{record.stem}.csv" for kind in ("counts", "history"))
-        runs[dataset, loss, int(seed)] = Run.read(counts, history, record)
+        runs[dataset, loss, int(seed)] = Run.read(counts, history, record, "last")
     return runs
 
 

@@ -13,8 +13,8 @@ from cedice.analysis.experiments import Experiment
 from cedice.analysis.statistics import bootstrap
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
-from cedice.evaluation.runs import LAST_EPOCHS, Run, Runs, values
-from cedice.metrics import METRICS
+from cedice.evaluation.runs import Run, Runs, values
+from cedice.metrics import LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, TABLE_1
 
 ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cedice.evaluation.runs import LAST_EPOCHS, Run, Runs, seeds, values
-from cedice.metrics import CONVENTIONS, METRICS
+from cedice.evaluation.runs import Run, Runs, seeds, values
+from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, TABLE_1, titles
 from cedice.params import LOSSES
 

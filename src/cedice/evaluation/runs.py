@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import pandas as pd
 from cedice import paths
 from cedice.errors import CediceError
 from cedice.evaluation.counts import load_counts, pooled_headline
-from cedice.paths import Training
+from cedice.paths import READOUTS, Training
 
-LAST_EPOCHS = 10
+_AVERAGED = "averaged_"
 _AGREEMENT = 2e-3  # evaluation on another device turns a few pixels in a thousand, another training many more
 
 
@@ -26,18 +27,32 @@ class Run:
     record: dict[str, Any]
 
     @classmethod
-    def read(cls, counts: Path, history: Path, record: Path) -> "Run":
-        """From its three files; CediceError for damaged counts."""
+    def read(cls, counts: Path, history: Path, record: Path, readout: str) -> "Run":
+        """Of one of the training's networks, from three files: the ``counts`` are its own, and of the history's columns those
+        of the other network are left out. CediceError for damaged counts."""
         described = json.loads(record.read_text(encoding="utf-8"))
-        return cls(load_counts(counts, described["settings"]["classes"]), pd.read_csv(history), described)
+        return cls(load_counts(counts, described["settings"]["classes"]), _of(pd.read_csv(history), readout), described)
 
     @classmethod
-    def of(cls, training: Training) -> "Run":
-        """Of one training."""
-        return cls.read(paths.counts(training), paths.history(training), paths.run_record(training))
+    def of(cls, training: Training, readout: str) -> "Run":
+        """Of one of a training's networks."""
+        return cls.read(paths.counts(training, readout), paths.history(training), paths.run_record(training), readout)
 
 
 Runs = dict[tuple[str, str, int], Run]  # by (data set, loss, seed), complete in all three
+
+
+def readouts(trainings: Iterable[Training]) -> list[str]:
+    """The networks of which there are counts of all ``trainings``."""
+    return [readout for readout in READOUTS if all(paths.counts(training, readout).is_file() for training in trainings)]
+
+
+def _of(history: pd.DataFrame, readout: str) -> pd.DataFrame:
+    averaged = [column for column in history if column.startswith(_AVERAGED)]
+    if readout == "last":
+        return history.drop(columns=averaged)
+    of_last = [column.removeprefix(_AVERAGED) for column in averaged]
+    return history.drop(columns=of_last).rename(columns=dict(zip(averaged, of_last, strict=True)))
 
 
 def seeds(runs: Runs) -> list[int]:

@@ -28,7 +28,8 @@ _ASSUMED_AXES = {"acdc": "LPS", "covid19": "PLS"}
 
 
 def release(training: Training, seeds: list[int], source: Source, archive: bool, channel: Channel | None, target: Path) -> None:
-    """Write the model file ``target`` and its card beside it (.md) from a finished training.
+    """Write the model file ``target`` and its card beside it (.md) from a finished training: of its
+    averaged network.
 
     The card's first column is measured with the file itself, half precision and all, on the validation slices. ``seeds``: those
     of the study; ``source``: the data set's; ``archive``: whether its real data were used; ``channel``: what was taken of its
@@ -39,7 +40,7 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
         if not path.is_file():
             raise CediceError(f"{path} is not here; run the study first (dvc repro table@{study})")
     file = paths.weights(training)
-    network, header = weights.load(file, torch.device("cpu"))
+    network, header = weights.load(file, torch.device("cpu"), "averaged")
     made_from = {
         "study": study,
         "dataset": dataset,
@@ -61,8 +62,8 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trainings = [training._replace(seed=seed) for seed in seeds]
-    trained = {each.seed: values(Run.of(each), str(each)) for each in trainings}
-    record = Run.of(training).record
+    trained = {each.seed: values(Run.of(each, "averaged"), str(each)) for each in trainings}
+    record = Run.of(training, "averaged").record
     write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val)))
 
 

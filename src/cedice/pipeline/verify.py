@@ -28,12 +28,13 @@ from cedice.errors import CediceError
 from cedice.evaluation.counts import COUNTS
 from cedice.inference import model_file, released
 from cedice.params import LOSSES, STUDIES, Study
-from cedice.paths import Training
+from cedice.paths import READOUTS, Training
 from cedice.pipeline.workspace import copied
 
 RELEASED = Path("models/released")
 _TURNED = 1e-3
-_MADE_FROM = ("data", "history", "runs", "counts", "surfaces", "targets", "errors", "experiments")  # folders, not made again
+# Folders that are not made again.
+_MADE_FROM = ("data", "history", "epochs", "runs", "counts", "surfaces", "targets", "errors", "experiments")
 
 
 def verify(root: Path, say: Callable[[str], None]) -> list[str]:
@@ -106,7 +107,7 @@ def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator
     made = [path for path in (copy / paths.reports(study)).rglob("*") if path.is_file()]
     made = [path for path in made if path.relative_to(copy / paths.reports(study)).parts[0] not in _MADE_FROM]
     needed = [path for dataset in settings.epochs for path in paths.slices(study, dataset)]
-    needed += [paths.predictions(training) for training in _trainings(study, settings)]
+    needed += [paths.predictions(*each) for each in itertools.product(_trainings(study, settings), READOUTS)]
     images = all((root / path).is_file() for path in needed)
     if images:
         (copy / "data").mkdir(exist_ok=True)
@@ -144,15 +145,17 @@ def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: C
                 (copy / path).symlink_to(root / path)
         arguments = [f"--{name}={value}" for name, value in zip(("study", "dataset", "loss", "seed"), training, strict=True)]
         _run(root, copy, str(root / "stages/evaluate.py"), *arguments)
-        turned = _turned(root / paths.counts(training), copy / paths.counts(training))
+        tables = [paths.counts(training, readout) for readout in READOUTS]
+        turned = max(_turned(root / table, copy / table) for table in tables)
         if turned > _TURNED:
-            yield f"{paths.counts(training)}: the weights give other counts ({turned:.2%} of the pixels)"
+            yield f"{tables[0]}, or of the averaged network: the weights give other counts ({turned:.2%} of the pixels)"
         elif turned:
             say(f"{training}: the weights give these counts but for {turned:.1e} of the pixels")
         else:
             exact += 1
             _run(root, copy, str(root / "stages/measure.py"), *arguments)
-            for path in (paths.surfaces(training), paths.targets(training), paths.errors(training)):
+            measured = itertools.product((paths.surfaces, paths.targets, paths.errors), READOUTS)
+            for path in (kind(training, readout) for kind, readout in measured):
                 if (copy / path).read_bytes() != (root / path).read_bytes():
                     yield f"{path}: made again from the weights, it differs"
     if exact:

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cedice.evaluation.runs import LAST_EPOCHS, Run
+from cedice.evaluation.runs import Run
+from cedice.metrics import LAST_EPOCHS
 from cedice.paper import LOSS_COLOURS, METRIC_TITLES, alpha_title, titles
 from cedice.params import LOSSES
 from cedice.reporting.drawing import STYLE, curve, finish, loss_lines, plain

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from cedice.analysis.table1 import direction, value
-from cedice.evaluation.runs import LAST_EPOCHS, Run, Runs, seeds
-from cedice.metrics import CONVENTIONS, METRICS
+from cedice.evaluation.runs import Run, Runs, seeds
+from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, CONVENTION_TITLES, LOSS_TITLES, METRIC_TITLES, TABLE_1, UNDETERMINED, titles
 from cedice.reporting.markdown import counted, number, spread, table, title, wrapped
 

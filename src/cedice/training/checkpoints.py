@@ -1,16 +1,16 @@
 """Where an interrupted training goes on: the newest state and the one before it, believed only if they fit exactly.
 
 The files' name is a hash of everything that decides the result (`key`), so that a checkpoint of other parameters, other
-slices or other code is never picked up. They are safetensors: the tensors of model and optimiser, and in the header the history
-as JSON and a SHA-256 of all that, since safetensors themselves do not notice a changed byte. There is no random state to
-keep: the only random draws after the start are the orders of the epochs, and each is drawn from the seed and the epoch's
-number alone.
+slices or other code is never picked up. They are safetensors: the tensors of `State`, and in the header the history as JSON
+and a SHA-256 of all that, since safetensors themselves do not notice a changed byte. There is no random state to keep: the
+only random draws after the start are the orders of the epochs, and each is drawn from the seed and the epoch's number alone.
 """
 
 import hashlib
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import nn
 
 from cedice.errors import CediceError
 from cedice.files import replacing
+from cedice.training.averaging import Average
 from cedice.training.provenance import CODE, PACKAGE
 from cedice.training.weights import tensors_sha256
 
@@ -39,11 +40,23 @@ def path(name: str) -> Path:
     return SCRATCH / f"{name}.safetensors"
 
 
+@dataclass(frozen=True)
+class State:
+    """All that changes while a network is trained: the network, its average, the optimiser, the history's rows so far, and
+    the validation counts of the last of these epochs, (readouts, N, classes, 3) int32 for each."""
+
+    model: nn.Module
+    average: Average
+    optimizer: torch.optim.Optimizer
+    history: list[dict[str, Any]]
+    counts: list[torch.Tensor]
+
+
 class Checkpointer:
     """Writes the checkpoints of one training, so often that writing takes at most `SAVING_SHARE` of the time."""
 
-    def __init__(self, file: Path, model: nn.Module, optimizer: torch.optim.Optimizer):
-        self.file, self.model, self.optimizer = file, model, optimizer
+    def __init__(self, file: Path, state: State):
+        self.file, self.state = file, state
         self._saved = -math.inf  # when the last one was written
         self._cost = 0.0  # seconds that it took
 
@@ -51,41 +64,41 @@ class Checkpointer:
         """Whether the next one may be written."""
         return time.perf_counter() - self._saved >= self._cost / SAVING_SHARE
 
-    def save(self, history: list[dict[str, float]]) -> None:
+    def save(self) -> None:
         """`save` now; CediceError where the disk refuses."""
         begun = time.perf_counter()
-        save(self.file, self.model, self.optimizer, history)
+        save(self.file, self.state)
         self._saved = time.perf_counter()
         self._cost = self._saved - begun
 
 
-def save(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]) -> None:
-    """Make the state after the last row of ``history`` the newest, and what was the newest the previous one.
+def save(file: Path, state: State) -> None:
+    """Make ``state`` the newest, and what was the newest the previous one.
 
     Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
     """
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
+    for number, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
+    tensors["counts"] = torch.stack(state.counts)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     try:
         with replacing(file) as new:
-            told = json.dumps(history)
+            told = json.dumps(state.history)
             save_file(tensors, new, metadata={"history": told, "sha256": tensors_sha256(tensors, told)})
             if file.exists():
                 file.replace(_previous(file))
     except (SafetensorError, OSError) as error:
         raise CediceError(
-            f"{file}: cannot write the checkpoint of epoch {len(history)} ({error}); the one before is intact: make room, then "
-            "give the same command again"
+            f"{file}: cannot write the checkpoint of epoch {len(state.history)} ({error}); the one before is intact: make "
+            "room, then give the same command again"
         ) from error
 
 
-def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
-    """Restore ``model`` and ``optimizer`` from the newest whole file and return its history; [] where there is none.
-
-    A damaged file is set aside with a line.
-    """
+def load(file: Path, state: State) -> None:
+    """Make ``state``, which is that of a new training, the one of the newest whole file; without any it stays as it is. A
+    damaged file is set aside with a line."""
     for candidate in (file, _previous(file)):
         if not candidate.exists():
             continue
@@ -101,9 +114,9 @@ def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list
             candidate.replace(aside)
             print(f"checkpoint {candidate} is damaged ({error}); set aside as {aside.name}", flush=True)
             continue
-        _restore(tensors, model, optimizer)
-        return history
-    return []
+        state.history[:] = history
+        _restore(tensors, state)
+        return
 
 
 def discard(file: Path) -> None:
@@ -116,15 +129,17 @@ def _previous(file: Path) -> Path:
     return file.with_name(f"{file.stem}-previous{file.suffix}")
 
 
-def _restore(tensors: dict[str, torch.Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    model.load_state_dict({name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")})
-    parameters = list(model.parameters())
-    state: dict[int, dict[str, torch.Tensor]] = {}
+def _restore(tensors: dict[str, torch.Tensor], state: State) -> None:
+    for kind, network in (("model.", state.model), ("average.", state.average)):
+        network.load_state_dict({name.removeprefix(kind): value for name, value in tensors.items() if name.startswith(kind)})
+    state.counts[:] = tensors["counts"]
+    parameters = list(state.model.parameters())
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, number, field = name.split(".")
             if value.shape == parameters[int(number)].shape:
                 # The fused optimiser walks parameter and moments side by side in memory: they need one layout.
                 value = torch.empty_like(parameters[int(number)]).copy_(value)  # noqa: PLW2901
-            state.setdefault(int(number), {})[field] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            moments.setdefault(int(number), {})[field] = value
+    state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})

@@ -8,57 +8,77 @@ slices give the same bytes on the same machine's CPU, and on its GPU where ``det
 import math
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from cedice.errors import CediceError
 from cedice.losses import CEDiceLoss
-from cedice.metrics import CONVENTIONS, METRICS, confusion_counts, headline
-from cedice.training import checkpoints, distributed
-from cedice.training.forward import Tensors, autocast, infer, predict
+from cedice.metrics import LAST_EPOCHS
+from cedice.paths import READOUTS
+from cedice.training import checkpoints, distributed, schedule
+from cedice.training.averaging import Average
+from cedice.training.checkpoints import State
+from cedice.training.forward import Tensors, autocast
 from cedice.training.settings import Settings
+from cedice.training.validation import validate
 from cedice.unet import UNet
 
-_COUNTED_AT_ONCE = 8  # batches: counting waits for the device, and takes 17 bytes a pixel
 _ORDERS_A_SEED = 1_000_003  # more than there are epochs: no order of one seed is drawn for another as well
 
 
-def train(
-    train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint: Path, name: str
-) -> tuple[UNet, list[dict[str, float]]]:
-    """Train from the seed, or on from ``checkpoint``; the model after the last epoch, and one history row an epoch.
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves: its networks by `READOUTS`, one history row an epoch, and TP, FP, FN of the validation slices
+    after each of the last epochs, at most `LAST_EPOCHS`: (epochs, readouts, N, classes, 3) int32."""
 
-    A row: epoch (from 1), learning_rate, train_loss, train_ce, train_dice_loss (NaN where α = 0 leaves it out), val_ce,
-    val_dice_loss, then each metric under both headline conventions as <metric>_<convention>, collapsed (1 where every
-    validation pixel is predicted as background, else 0), and seconds.
+    networks: dict[str, UNet]
+    history: list[dict[str, Any]]
+    counts: np.ndarray
+
+
+def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint: Path, name: str) -> Trained:
+    """Train from the seed, or on from ``checkpoint``.
+
+    A history row: epoch (from 1), learning_rate (of its last step), train_loss, train_ce, train_dice_loss (NaN where α = 0
+    leaves it out), then `validate`'s part of the last network, that of the averaged one with averaged_ before each name, and
+    seconds.
     Raises CediceError when a loss is no longer finite, and when the disk refuses a checkpoint.
     """
     device = train_data.images.device
     _choose_kernels(device, settings.deterministic)
     torch.manual_seed(settings.seed)
     model = UNet(**settings.network()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
+    average = Average(model)
     replica = distributed.replicated(model, device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    history = distributed.in_turn(lambda: checkpoints.load(checkpoint, model, optimizer))
+    state = State(model, average, optimizer, [], [])
+    networks = dict(zip(READOUTS, (model, average.module), strict=True))
+    distributed.in_turn(lambda: checkpoints.load(checkpoint, state))
+    history = state.history
     distributed.agree(len(history), "the checkpoint they found")
     first = not distributed.rank()
     if history and first:
         print(f"{name}: goes on after epoch {len(history)} of {settings.epochs} ({checkpoint})", flush=True)
-    checkpointer = checkpoints.Checkpointer(checkpoint, model, optimizer)
+    checkpointer = checkpoints.Checkpointer(checkpoint, state)
     for epoch in range(len(history) + 1, settings.epochs + 1):
         start = time.perf_counter()
-        losses = _train_epoch(replica, optimizer, train_data, settings, epoch, name)
-        row = {"epoch": epoch, "learning_rate": settings.learning_rate, **losses, **_validate(model, val_data, settings)}
-        history.append(row | {"seconds": round(time.perf_counter() - start, 3)})
+        trained = _train_epoch(replica, state, train_data, settings, epoch, name)
+        rows, counts = zip(*(validate(network, val_data, settings) for network in networks.values()), strict=True)
+        averaged = {f"averaged_{key}": value for key, value in rows[1].items()}
+        history.append({"epoch": epoch, **trained, **rows[0], **averaged, "seconds": round(time.perf_counter() - start, 3)})
+        state.counts[:] = [*state.counts, torch.stack(counts)][-LAST_EPOCHS:]
         if not first:
             continue
         if epoch == settings.epochs or checkpointer.due():
-            checkpointer.save(history)
+            checkpointer.save()
         print(_line(name, history[-1], settings.epochs), flush=True)
-    return model, history
+    return Trained(networks, history, torch.stack(state.counts).numpy())
 
 
 def _choose_kernels(device: torch.device, deterministic: bool) -> None:
@@ -70,7 +90,7 @@ def _choose_kernels(device: torch.device, deterministic: bool) -> None:
 
 
 def _train_epoch(
-    replica: nn.Module, optimizer: torch.optim.Optimizer, data: Tensors, settings: Settings, epoch: int, name: str
+    replica: nn.Module, state: State, data: Tensors, settings: Settings, epoch: int, name: str
 ) -> dict[str, float]:
     replica.train()
     loss_function = CEDiceLoss(settings.alpha)
@@ -79,10 +99,14 @@ def _train_epoch(
     steps = []  # the loss's terms a step, this process's share of them, left on the device until the epoch ends
     silent = True if distributed.rank() else None  # None: a bar on a terminal only
     bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=silent)
-    for whole in order.to(device).split(settings.batch_size):
-        steps.append(
-            _step(replica, optimizer, loss_function, data.batch(distributed.part(whole)), settings.precision, len(whole))
-        )
+    batches = order.to(device).split(settings.batch_size)
+    for number, whole in enumerate(batches, start=(epoch - 1) * len(batches)):
+        rate = schedule.rate(settings.schedule, settings.learning_rate, number, settings.epochs * len(batches))
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        batch = data.batch(distributed.part(whole))
+        steps.append(_step(replica, state.optimizer, loss_function, batch, settings.precision, len(whole)))
+        state.average.update_parameters(state.model)
         bar.update(len(whole))
     bar.close()
     terms = distributed.total(torch.stack(steps).double()).cpu()
@@ -96,7 +120,7 @@ def _train_epoch(
     weights = torch.tensor([len(part) for part in order.split(settings.batch_size)], dtype=torch.float64) / count
     ce, *dice = (weights @ terms).tolist()
     loss = ce + settings.alpha * dice[0] if dice else ce
-    return {"train_loss": loss, "train_ce": ce, "train_dice_loss": dice[0] if dice else math.nan}
+    return {"learning_rate": rate, "train_loss": loss, "train_ce": ce, "train_dice_loss": dice[0] if dice else math.nan}
 
 
 def _step(
@@ -127,42 +151,9 @@ def _step(
     return counted
 
 
-def _validate(model: UNet, data: Tensors, settings: Settings) -> dict[str, float]:
-    device, count = data.rows.device, len(data)
-    order = distributed.part(torch.arange(count))
-    terms = torch.zeros(2, dtype=torch.float64, device=device)
-    confusion = torch.zeros(settings.classes, settings.classes, dtype=torch.int64, device=device)
-    with_dice = CEDiceLoss(alpha=1)  # both terms, whatever the loss trains on
-    uncounted = []
-    for logits, mask in infer(model, data, settings.precision, order) if len(order) else ():
-        ce, dice = with_dice.terms(logits, mask)
-        assert dice is not None
-        terms += torch.stack([ce, dice]).double() * (len(mask) / count)
-        uncounted.append((predict(logits), mask))
-        if len(uncounted) == _COUNTED_AT_ONCE:
-            confusion += _counted(uncounted, settings.classes)
-            uncounted.clear()
-    if uncounted:
-        confusion += _counted(uncounted, settings.classes)
-    counts = distributed.total(confusion).cpu().numpy()
-    tp = counts.diagonal()
-    values = headline(tp, counts.sum(axis=0) - tp, counts.sum(axis=1) - tp)
-    val_ce, val_dice_loss = distributed.total(terms).tolist()
-    return {
-        "val_ce": val_ce,
-        "val_dice_loss": val_dice_loss,
-        **{f"{metric}_{convention}": values[convention][metric] for convention in CONVENTIONS for metric in METRICS},
-        "collapsed": int(not counts[:, 1:].any()),
-    }
-
-
-def _counted(batches: list[tuple[torch.Tensor, torch.Tensor]], classes: int) -> torch.Tensor:
-    predictions, masks = (torch.cat(maps) for maps in zip(*batches, strict=True))
-    return confusion_counts(predictions, masks, classes).sum(dim=0)
-
-
 def _line(name: str, row: dict[str, float], epochs: int) -> str:
-    dice = f"Dice {row['dice_with_background']:.4f} (foreground {row['dice_foreground']:.4f})"
+    foreground = f"foreground {row['dice_foreground']:.4f}, averaged {row['averaged_dice_foreground']:.4f}"
+    dice = f"Dice {row['dice_with_background']:.4f} ({foreground})"
     error = f"pixel error {row['pixel_error_with_background']:.4f}"
     end = f"{row['seconds']:.1f} s" + ("  COLLAPSED: background only" if row["collapsed"] else "")
     return f"{name}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  {dice}  {error}  {end}"

@@ -7,7 +7,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Settings:
     """What decides the result besides the slices. ``classes`` includes the background; 2 classes is the binary case.
-    ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"."""
+    ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"; ``schedule`` as of
+    `cedice.training.schedule`."""
 
     classes: int
     alpha: float
@@ -17,6 +18,7 @@ class Settings:
     norm: str
     padding: str
     learning_rate: float
+    schedule: str
     batch_size: int
     precision: str
     deterministic: bool

@@ -1,17 +1,19 @@
 """Weights in and out: safetensors, no pickle, with the settings that made them in the file's header.
 
+The tensors are those of both networks of a training (`cedice.paths.READOUTS`), `last.<name>` and `averaged.<name>`.
 The header's one entry, "cedice", is JSON: the fields of `Settings` and the hashes of the slices. One entry, because the
 library keeps several in no fixed order, and the same training must give the same bytes.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from cedice.errors import CediceError
 from cedice.files import replacing
@@ -19,9 +21,10 @@ from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 
-def save(file: Path, model: UNet, settings: Settings, inputs: dict[str, str]) -> None:
-    """Write the model's state and what made it to ``file``; CediceError where the disk refuses."""
-    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+def save(file: Path, networks: Mapping[str, UNet], settings: Settings, inputs: dict[str, str]) -> None:
+    """Write the networks, by their readout, and what made them to ``file``; CediceError where the disk refuses."""
+    states = {f"{readout}.{name}": tensor for readout in networks for name, tensor in networks[readout].state_dict().items()}
+    state = {name: tensor.contiguous().cpu() for name, tensor in states.items()}
     header = {"cedice": json.dumps(settings.described() | inputs, sort_keys=True)}
     try:
         with replacing(file) as new:
@@ -39,12 +42,15 @@ def rebuild(arguments: dict[str, Any], state: dict[str, torch.Tensor]) -> UNet:
     return model
 
 
-def load(file: Path, device: torch.device) -> tuple[UNet, dict[str, Any]]:
-    """The network on ``device`` in evaluation mode, and its header; CediceError for a missing or damaged file."""
+def load(file: Path, device: torch.device, readout: str) -> tuple[UNet, dict[str, Any]]:
+    """The network of this ``readout`` on ``device`` in evaluation mode, and the header; CediceError for a missing or damaged
+    file."""
     try:
         with safe_open(file, framework="pt") as stored:
             header = json.loads(stored.metadata()["cedice"])
-        model = rebuild(header["network"], load_file(file))
+            names = [name for name in stored.keys() if name.startswith(f"{readout}.")]  # noqa: SIM118  (not a dict)
+            state = {name.removeprefix(f"{readout}."): stored.get_tensor(name) for name in names}
+        model = rebuild(header["network"], state)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CediceError(f"{file}: not readable weights of this project ({error}); run the train stage again") from error
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
