@@ -7,9 +7,13 @@ the mean over classes: `with_background` over all of them, the paper's own conve
 """
 
 import math
+import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # of the stages that make reports none needs PyTorch, which takes three seconds to import
+    import torch
 
 CONVENTIONS = {"with_background": 0, "foreground": 1}  # name → the first class that enters the mean
 METRICS = ("dice", "iou", "pixel_error")
@@ -17,13 +21,15 @@ LAST_EPOCHS = 10  # whose values are kept slice by slice, and reported with thei
 
 
 def region_counts(
-    prediction: torch.Tensor, target: torch.Tensor, classes: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    prediction: "torch.Tensor", target: "torch.Tensor", classes: int
+) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
     """TP, FP and FN in pixels, each (B, classes) int64, class 0 the background, on the device of the maps.
 
     prediction and target: (B, H, W) label maps, bool or any integer type, with values 0..classes−1 (a value outside raises
     ValueError, as do shapes that differ and other types).
     """
+    import torch
+
     prediction, target = torch.as_tensor(prediction), torch.as_tensor(target)
     if prediction.ndim != 3 or prediction.shape != target.shape:
         raise ValueError(f"both maps must be (B, H, W), not {tuple(prediction.shape)} and {tuple(target.shape)}")
@@ -38,9 +44,11 @@ def region_counts(
     return tp, confusion.sum(dim=1) - tp, confusion.sum(dim=2) - tp
 
 
-def confusion_counts(prediction: torch.Tensor, target: torch.Tensor, classes: int) -> torch.Tensor:
+def confusion_counts(prediction: "torch.Tensor", target: "torch.Tensor", classes: int) -> "torch.Tensor":
     """(B, classes, classes) int64 pixel counts, [b, t, p] = target t predicted as p; labels are not checked here,
     so that a training loop on a GPU need not wait for them."""
+    import torch
+
     cells = classes**2
     batch = torch.arange(len(target), device=target.device, dtype=torch.int32).view(-1, 1, 1)
     cell = batch * cells + target.int() * classes + prediction.int()  # 32 bits: a quarter of the time that 64 take
@@ -91,10 +99,15 @@ def _mean(values: np.ndarray) -> float:
 
 def _float64(counts):
     """Exact up to 2^53; sums in a narrow integer type would wrap around."""
-    return counts.double() if isinstance(counts, torch.Tensor) else np.asarray(counts, np.float64)
+    return counts.double() if _is_tensor(counts) else np.asarray(counts, np.float64)
 
 
 def _ratio(numerator, denominator, empty: float):
-    if isinstance(denominator, torch.Tensor):
-        return torch.where(denominator == 0, empty, numerator / denominator.clamp(min=1))
+    if _is_tensor(denominator):
+        return (numerator / denominator.clamp(min=1)).masked_fill(denominator == 0, empty)
     return np.where(denominator == 0, empty, numerator / np.maximum(denominator, 1))
+
+
+def _is_tensor(values) -> bool:
+    torch = sys.modules.get("torch")  # who has a tensor has imported it
+    return torch is not None and isinstance(values, torch.Tensor)

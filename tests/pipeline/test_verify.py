@@ -1,5 +1,6 @@
 """`cedice verify`, and so the gate: what is changed by hand does not pass, of whatever kind it is."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from cedice import params
 from cedice.errors import CediceError
 from cedice.pipeline import verify
 
@@ -72,8 +74,21 @@ def test_a_number_changed_together_with_the_lock_is_noticed(clone, tmp_path, com
     assert status == 0, output
     heard = []
     assert verify.verify(root, heard.append) == ["reports/small/table1.csv: made again, it differs"]
-    assert heard == [f"{study}: up to date against dvc.lock" for study in ("demo", "small")]
+    assert heard[:2] == [f"{study}: up to date against dvc.lock" for study in ("demo", "small")]
     assert table.read_text().count("0.8")  # nothing is mended
+
+
+def test_of_which_code_trainings_are_is_told(clone, tmp_path):
+    """A record whose revision trains as the code does now says nothing; another one is named."""
+    root = tmp_path / "clone"
+    shutil.copytree(clone, root)
+    settings = params.load(root / "params.yaml").small
+    records = sorted((root / "reports/small/runs").rglob("*.json"))
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+    for record, revision in zip(records, [head] * (len(records) - 2) + [f"{'0' * 40}+changes"] * 2, strict=True):
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"revision": revision}))
+    told = "small: 2 trainings stand as recorded, by revision 0000000; what trains has changed since"
+    assert list(verify._earlier(root, "small", settings)) == [told]
 
 
 def test_where_there_is_nothing_to_verify(tmp_path, command):

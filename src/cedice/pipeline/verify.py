@@ -5,16 +5,19 @@ For every study with results, as far as there is something to compute from:
 2. Tables, verdict, claims and figures are made again from counts, distances and histories: the same bytes.
 3. Where slices and weights are there, counts and distances are made again from them: the same bytes (or, on another device
    than the one they are from, the same counts but for a pixel in `_TURNED`), and so are the released models of them.
-All is made in a temporary folder: nothing here is changed.
+All is made in a temporary folder: nothing here is changed. Trainings take days, so that `dvc commit` may keep them when code
+changes that does not concern them: of which revision they are, where what decides a training differs from it, is said.
 """
 
 import itertools
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from cedice.inference import model_file, released
 from cedice.params import LOSSES, STUDIES, Study
 from cedice.paths import READOUTS, Training
 from cedice.pipeline.workspace import copied
+from cedice.training import provenance
 
 RELEASED = Path("models/released")
 _TURNED = 1e-3
@@ -59,7 +63,22 @@ def verify(root: Path, say: Callable[[str], None]) -> list[str]:
         if not found:
             say(f"{study}: tables, verdict and figures follow from counts, distances and histories, byte for byte")
         broken += found
+        for line in _earlier(root, study, settings):
+            say(line)
     return broken
+
+
+def _earlier(root: Path, study: str, settings: Study) -> Iterator[str]:
+    """A line for each revision of which trainings are, and from which the code that decides a training differs now."""
+    records = [root / paths.run_record(training) for training in _trainings(study, settings)]
+    revisions = Counter(json.loads(record.read_text(encoding="utf-8"))["revision"] for record in records if record.is_file())
+    for revision, trainings in revisions.items():
+        commit = revision.removesuffix("+changes")
+        code = *(f"src/cedice/{name}" for name in provenance.CODE), "stages/train.py"
+        try:
+            provenance.git("-C", str(root), "diff", "--quiet", commit, "--", *code)
+        except (OSError, subprocess.CalledProcessError):  # it differs, or this repository does not know the commit
+            yield f"{study}: {trainings} trainings stand as recorded, by revision {commit[:7]}; what trains has changed since"
 
 
 def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
