@@ -20,13 +20,13 @@ REACH = 20  # pixels to either side of a border that errors are told apart
 MEASURES = (*(f"surface_dice_{tolerance}" for tolerance in TOLERANCES), "hd95", "assd")
 
 
-def distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """From each border pixel of one region, (H, W) bool, to the other's border, and back; neither may be empty.
+def distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """From each border pixel of one region, (H, W) bool, to the other's border, and back; neither may be empty. Volumes,
+    (D, H, W) bool, have voxels, and 6 neighbours.
 
-    ``spacing``: size of a pixel, rows then columns; the distances are in its unit.
+    ``spacing``: size of a pixel along the axes; the distances are in its unit.
     """
-    rows, columns = np.nonzero(first | second)
-    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]  # all borders lie inside
+    box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(first | second))  # all borders lie inside
     borders = [region[box] & ~ndimage.binary_erosion(region[box]) for region in (first, second)]
     maps = [ndimage.distance_transform_edt(~border, sampling=spacing) for border in borders]
     return maps[1][borders[0]], maps[0][borders[1]]
