@@ -5,8 +5,8 @@ surface Dice at 2 mm and HD95 follow from the distances in mm between the two bo
 class that one of the two maps lacks has a surface Dice of 0 and the volume's diagonal as its HD95; one that both lack has
 neither (NaN), and so has every class where a voxel's size in mm is not known.
 
-Layout of `reports/<study>/volumes/<data set>/<loss>-seed<n>.csv`: volume, patient, frame, class (from 1), voxel_ml (NaN where it
-is not known), truth and predicted (voxels), surface_dice (at 2 mm), hd95 (mm).
+Layout of `reports/<study>/volumes/<data set>/<loss>-seed<n>.csv`: volume, patient, frame, class (from 1), voxel_ml (NaN where
+it is not known), truth and predicted (voxels), surface_dice (at 2 mm), hd95 (mm).
 """
 
 import math
@@ -23,7 +23,7 @@ MILLILITRE = 1000.0  # mm³
 
 
 def table(labels: Sequence[np.ndarray], masks: Sequence[np.ndarray], index: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """The layout above; a row per volume and foreground class. labels, masks: integer maps (H, W) of the slices in ``index``."""
+    """The layout above. labels, masks: integer maps (H, W) of the slices in ``index``; a row a volume and foreground class."""
     rows = []
     for volume, numbers in index.reset_index(drop=True).groupby("volume", sort=False).groups.items():
         place = index.iloc[numbers[0]].to_dict()

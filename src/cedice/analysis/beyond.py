@@ -1,0 +1,71 @@
+"""What experts ask and the paper does not, patient by patient: calibration, volumes, false positives, borders in space.
+
+Each question has the sign that theory predicts for CE + DL minus CE: + for a Dice term that raises the number.
+  ece, mce, brier       calibration of a patient's images together (`cedice.evaluation.calibration`), and the mean over the
+  ece_image, mce_image  images; + : a Dice term makes networks over-confident (Mehrtash et al., IEEE TMI 39:3868–3878, 2020)
+  volume_1, …           predicted minus true volume of a class in ml, mean over a patient's volumes; + : the best Dice is
+                        reached by marking pixels less probable than one half (Bertels et al., Med. Image Anal. 67:101833, 2021)
+  false_positives       share of the slices without a class on which it is marked, all classes together; + : the Dice term is 1
+                        there whatever is marked, and has no gradient (Tilborghs et al., arXiv 2207.09521)
+  ejection_fraction     |predicted − true| in percentage points, of the left ventricle; − : the paper's claim
+  surface_dice, hd95    of volumes, at 2 mm and in mm (`cedice.evaluation.volumes`), mean over a patient's volumes and classes;
+                        + and − : the paper's claim.
+The ejection fraction is 1 − (volume at end systole) / (volume at end diastole); of a patient's two frames the one with the
+larger true volume is end diastole.
+"""
+
+import numpy as np
+import pandas as pd
+
+from cedice.evaluation import calibration
+
+VENTRICLE = "left ventricle"
+_QUESTIONS = {  # measure → (what theory says the Dice term does, the sign of CE + DL minus CE)
+    "ece": ("raises the expected calibration error", 1),
+    "mce": ("raises the maximum calibration error", 1),
+    "brier": ("raises the Brier score", 1),
+    "ece_image": ("raises the expected calibration error of single images", 1),
+    "mce_image": ("raises the maximum calibration error of single images", 1),
+    "false_positives": ("marks more slices without the structure", 1),
+    "ejection_fraction": ("lowers the error of the ejection fraction (points)", -1),
+    "surface_dice": ("raises the surface Dice of volumes at 2 mm", 1),
+    "hd95": ("lowers the HD95 of volumes (mm)", -1),
+}
+
+
+def questions(classes: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    """{measure: (statement, predicted sign)} of a data set with these class names, the background first."""
+    sizes = {f"volume_{label}": (f"enlarges the {classes[label]} (ml)", 1) for label in range(1, len(classes))}
+    return _QUESTIONS | sizes
+
+
+def patients(
+    counts: pd.DataFrame, volumes: pd.DataFrame | None, bins: pd.DataFrame | None, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """One row per patient, the columns of `questions`; NaN where a patient, or the study, has no such value.
+
+    ``counts``, ``volumes``, ``bins``: the tables of `cedice.evaluation.evaluate`, `volumes` and `calibration`.
+    """
+    found = pd.DataFrame(
+        index=pd.Index(counts["patient"].unique(), name="patient"), columns=list(questions(classes)), dtype=float
+    )
+    lacking = counts[(counts["class"] > 0) & (counts["tp"] + counts["fn"] == 0)]
+    found["false_positives"] = (lacking["fp"] > 0).groupby(lacking["patient"]).mean()
+    if bins is not None:
+        found.update(calibration.patients(bins))
+    if volumes is not None:
+        found.update(volumes.groupby("patient")[["surface_dice", "hd95"]].mean())
+        bias = (volumes["predicted"] - volumes["truth"]) * volumes["voxel_ml"]
+        found.update(bias.groupby([volumes["patient"], volumes["class"]]).mean().unstack().add_prefix("volume_"))
+        if VENTRICLE in classes:
+            fractions = ejection_fractions(volumes[volumes["class"] == classes.index(VENTRICLE)])
+            found["ejection_fraction"] = 100 * abs(fractions["predicted"] - fractions["truth"])
+    return found
+
+
+def ejection_fractions(ventricle: pd.DataFrame) -> pd.DataFrame:
+    """truth and predicted, as fractions, of each patient with two frames, from the ventricle's rows of the volumes' table; NaN
+    where a map shows no ventricle at end diastole."""
+    two = ventricle[ventricle.groupby("patient")["volume"].transform("count") == 2].sort_values(["patient", "truth"])
+    systole, diastole = (two.iloc[start::2].set_index("patient")[["truth", "predicted"]] for start in (0, 1))
+    return 1 - systole / diastole.where(diastole > 0, np.nan)
