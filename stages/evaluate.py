@@ -1,4 +1,5 @@
-"""Predict the validation slices with both networks of a training; write counts per slice and class, and the label maps."""
+"""Predict the validation slices with both networks of a training; write counts per slice and class, the label maps,
+and how far the probabilities can be trusted."""
 
 from cedice import paths
 from cedice.data import slices
@@ -18,10 +19,10 @@ def write(job: Job) -> None:
     tensors = Tensors.of(data.images, data.masks, device).part(val)
     for readout in READOUTS:
         model, header = weights.load(paths.weights(job.training), device, readout)
-        counts, labels = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
-        save(counts, labels, paths.counts(job.training, readout), paths.predictions(job.training, readout))
-        shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(counts).items())
-        print(f"{job.training}, {readout}: {len(labels)} slices, {shown}")
+        found = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
+        save(found, *(path(job.training, readout) for path in (paths.counts, paths.predictions, paths.calibration)))
+        shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(found.counts).items())
+        print(f"{job.training}, {readout}: {len(found.labels)} slices, {shown}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Measure the label maps of both networks of a training: border distances, connected targets, errors by distance; a table of
-each."""
+"""Measure the label maps of both networks of a training: border distances, connected targets, errors by distance, volumes; a
+table of each."""
 
 from cedice import paths
 from cedice.data import slices
 from cedice.data.slices import Slices
 from cedice.errors import CediceError
-from cedice.evaluation import boundaries, targets
+from cedice.evaluation import boundaries, targets, volumes
 from cedice.files import read_arrays, write_csv
 from cedice.paths import READOUTS
 from cedice.pipeline.stage import Job, run
@@ -28,6 +28,7 @@ def _measure(job: Job, val: Slices, readout: str) -> None:
         paths.surfaces(job.training, readout): boundaries.table(labels, val.masks, val.index, classes),
         paths.targets(job.training, readout): targets.table(labels, val.masks, val.index, classes),
         paths.errors(job.training, readout): boundaries.error_profile(labels, val.masks),
+        paths.volumes(job.training, readout): volumes.table(labels, val.masks, val.index, classes),
     }
     for target, table in tables.items():
         write_csv(target, table, float_format="%.5g", na_rep="nan")

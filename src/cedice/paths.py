@@ -94,6 +94,16 @@ def errors(training: Training, readout: str) -> Path:
     return _of(reports(training.study) / "errors", training, ".csv", readout)
 
 
+def volumes(training: Training, readout: str) -> Path:
+    """Size and borders of every volume's classes (`cedice.evaluation.volumes`)."""
+    return _of(reports(training.study) / "volumes", training, ".csv", readout)
+
+
+def calibration(training: Training, readout: str) -> Path:
+    """How far the probabilities can be trusted, patient by patient (`cedice.evaluation.calibration`)."""
+    return _of(reports(training.study) / "calibration", training, ".csv", readout)
+
+
 def figures(study: str) -> Path:
     """Folder of Figure 1, and of those from 4 on."""
     return reports(study) / "figures"

@@ -236,7 +236,15 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
         paths.epochs(training),
         *(
             path(training, readout)
-            for path in (paths.counts, paths.predictions, paths.surfaces, paths.targets, paths.errors)
+            for path in (
+                paths.counts,
+                paths.predictions,
+                paths.calibration,
+                paths.surfaces,
+                paths.targets,
+                paths.errors,
+                paths.volumes,
+            )
             for readout in paths.READOUTS
         ),
         paths.figures(study),

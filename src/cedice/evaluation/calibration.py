@@ -27,18 +27,19 @@ def bin_sums(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
     logits: (B, 1, H, W) or (B, C, H, W) float32; mask: (B, H, W) labels 0..C−1. K is 1 for one channel, else C − 1.
     """
-    probability = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)[:, 1:]
-    images, classes = probability.shape[:2]
-    labels = torch.arange(1, classes + 1, device=mask.device).view(1, -1, 1, 1)
-    truth = mask.unsqueeze(1) == labels
-    bins = (probability * BINS).ceil().long().clamp(1, BINS) - 1
-    cells = (bins + BINS * torch.arange(images * classes, device=bins.device).view(images, classes, 1, 1)).flatten()
-    squares = (probability - truth.float()).square()
-    sums = [
-        torch.bincount(cells, None if weights is None else weights.flatten().double(), images * classes * BINS).double()
-        for weights in (None, probability, truth, squares)
-    ]
-    return torch.stack(sums, dim=1).view(images, classes, BINS, len(_SUMS))
+    classes = max(logits.shape[1] - 1, 1)
+    labels = torch.arange(1, classes + 1, device=mask.device).view(-1, 1, 1)
+    offsets = BINS * torch.arange(classes, dtype=torch.int32, device=mask.device).view(-1, 1, 1)
+    found = []
+    for scores, target in zip(logits, mask, strict=True):  # one by one they fit into a CPU's cache: half the time
+        probability = scores.sigmoid() if len(scores) == 1 else scores.softmax(dim=0)[1:]
+        truth = target == labels
+        cells = ((probability * BINS).ceil_().clamp_(1, BINS).int() - 1).add_(offsets).flatten()
+        squares = (probability - truth.float()).square_()
+        weights = (None, *(values.flatten().double() for values in (probability, truth, squares)))
+        sums = [torch.bincount(cells, values, classes * BINS).double() for values in weights]
+        found.append(torch.stack(sums, dim=1).view(classes, BINS, len(_SUMS)))
+    return torch.stack(found)
 
 
 def table(sums: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,5 @@
-"""From weights to counts, the table that everything reported is a group-by over; and the label maps behind it.
+"""From weights to counts, the table that everything reported is a group-by over; the label maps behind it, and how far their
+probabilities can be trusted (`cedice.evaluation.calibration`).
 
 Layout of `reports/<study>/counts/<data set>/<loss>-seed<n>.csv`: slice, volume, patient, class (0 is the background), tp, fp,
 fn, tn, in pixels of the 256×256 slice; one row per validation slice and class, slices in the order of the index table.
@@ -6,11 +7,13 @@ Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N,
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
+from cedice.evaluation import calibration
 from cedice.evaluation.counts import COUNTS, KEYS
 from cedice.files import write_arrays, write_csv
 from cedice.metrics import region_counts
@@ -18,22 +21,33 @@ from cedice.training.forward import Tensors, infer, predict
 from cedice.unet import UNet
 
 
-def evaluate(model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """The counts table and the predicted label maps (N, H, W) uint8 of the slices in ``data``, whose rows are ``index``."""
-    labels, tables = [], []
+class Evaluated(NamedTuple):
+    """The counts table, the predicted label maps (N, H, W) uint8, and the calibration table."""
+
+    counts: pd.DataFrame
+    labels: np.ndarray
+    calibration: pd.DataFrame
+
+
+def evaluate(model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str) -> Evaluated:
+    """Of the slices in ``data``, whose rows are ``index``."""
+    labels, tables, sums = [], [], []
     for logits, mask in infer(model, data, precision):
         prediction = predict(logits)
         tp, fp, fn = region_counts(prediction, mask.long(), classes)
         tn = mask[0].numel() - tp - fp - fn
         tables.append(torch.stack([tp, fp, fn, tn], dim=2).cpu())
         labels.append(prediction.to(torch.uint8).cpu())
+        sums.append(calibration.bin_sums(logits, mask).cpu())
     counts = pd.DataFrame(torch.cat(tables).reshape(-1, len(COUNTS)).numpy(), columns=COUNTS)
     rows = index[KEYS].loc[index.index.repeat(classes)].reset_index(drop=True)
     rows["class"] = np.tile(np.arange(classes), len(index))
-    return pd.concat([rows, counts], axis=1), torch.cat(labels).numpy()
+    bins = calibration.table(torch.cat(sums).numpy(), index)
+    return Evaluated(pd.concat([rows, counts], axis=1), torch.cat(labels).numpy(), bins)
 
 
-def save(counts: pd.DataFrame, labels: np.ndarray, table: Path, arrays: Path) -> None:
-    """Write both files of the layouts above."""
-    write_arrays(arrays, labels=labels)
-    write_csv(table, counts)
+def save(evaluated: Evaluated, counts: Path, labels: Path, bins: Path) -> None:
+    """Write the three files."""
+    write_arrays(labels, labels=evaluated.labels)
+    write_csv(counts, evaluated.counts)
+    write_csv(bins, evaluated.calibration, float_format="%.8g")

@@ -58,7 +58,7 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
     val = data.rows("val")
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
     released = model_file.load(target, torch.device("cpu")).network
-    counts, _ = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32")
+    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32").counts
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trainings = [training._replace(seed=seed) for seed in seeds]

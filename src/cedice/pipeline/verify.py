@@ -38,7 +38,19 @@ from cedice.training import provenance
 RELEASED = Path("models/released")
 _TURNED = 1e-3
 # Folders that are not made again.
-_MADE_FROM = ("data", "history", "epochs", "runs", "counts", "surfaces", "targets", "errors", "experiments")
+_MADE_FROM = (
+    "data",
+    "history",
+    "epochs",
+    "runs",
+    "counts",
+    "calibration",
+    "surfaces",
+    "targets",
+    "errors",
+    "volumes",
+    "experiments",
+)
 
 
 def verify(root: Path, say: Callable[[str], None]) -> list[str]:
@@ -173,7 +185,7 @@ def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: C
         else:
             exact += 1
             _run(root, copy, str(root / "stages/measure.py"), *arguments)
-            measured = itertools.product((paths.surfaces, paths.targets, paths.errors), READOUTS)
+            measured = itertools.product((paths.surfaces, paths.targets, paths.errors, paths.volumes), READOUTS)
             for path in (kind(training, readout) for kind, readout in measured):
                 if (copy / path).read_bytes() != (root / path).read_bytes():
                     yield f"{path}: made again from the weights, it differs"
