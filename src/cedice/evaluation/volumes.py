@@ -22,8 +22,11 @@ TOLERANCE = 2.0  # mm
 MILLILITRE = 1000.0  # mm³
 
 
-def table(labels: Sequence[np.ndarray], masks: Sequence[np.ndarray], index: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """The layout above. labels, masks: integer maps (H, W) of the slices in ``index``; a row a volume and foreground class."""
+Maps = np.ndarray | Sequence[np.ndarray]  # of slices, (H, W) integers
+
+
+def table(labels: Maps, masks: Maps, index: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """The layout above, a row per volume and foreground class, of the slices in ``index``."""
     rows = []
     for volume, numbers in index.reset_index(drop=True).groupby("volume", sort=False).groups.items():
         place = index.iloc[numbers[0]].to_dict()
