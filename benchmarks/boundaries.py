@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", module="monai")  # of its own deprecations, and of each class that a slice lacks
-    val = slices.load(*paths.slices(arguments.study, "acdc")).part("val")
+    val = slices.load(*paths.slices(arguments.study, "acdc")).part("val", 0)
     masks, index = val.masks[: arguments.slices], val.index.head(arguments.slices)
     labels = np.roll(masks, (1, 1), axis=(1, 2))
     ours, theirs = boundaries.table(labels, masks, index, CLASSES), monai(labels, masks)

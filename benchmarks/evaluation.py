@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     hardware.tune()
-    masks = slices.load(*paths.slices(arguments.study, "acdc")).part("val").masks
+    masks = slices.load(*paths.slices(arguments.study, "acdc")).part("val", 0).masks
     target = torch.from_numpy(masks).to(hardware.device())
     prediction = target.roll((1, 1), dims=(1, 2))
     for mine, theirs in zip(ours(prediction, target), monai(prediction, target), strict=True):

@@ -148,7 +148,7 @@ def main() -> None:
     arguments = parser.parse_args()
     hardware.tune()
     torch.manual_seed(0)
-    train = slices.load(*paths.slices(arguments.study, "acdc")).part("train")
+    train = slices.load(*paths.slices(arguments.study, "acdc")).part("train", 0)
     data = Tensors.of(train.images[: arguments.slices], train.masks[: arguments.slices], hardware.device())
     width = arguments.channels
     features = (width, 2 * width, 4 * width, 8 * width, 16 * width, width)

@@ -15,7 +15,7 @@ def write(job: Job) -> None:
     hardware.tune()
     device = hardware.device()
     data = slices.load(*paths.slices(job.study, job.dataset))
-    val = data.rows("val")
+    val = data.rows("val", job.training.seed)
     tensors = Tensors.of(data.images, data.masks, device).part(val)
     for readout in READOUTS:
         model, header = weights.load(paths.weights(job.training), device, readout)

@@ -12,7 +12,7 @@ from cedice.pipeline.stage import Job, run
 
 
 def measure(job: Job) -> None:
-    val = slices.load(*paths.slices(job.study, job.dataset)).part("val")
+    val = slices.load(*paths.slices(job.study, job.dataset)).part("val", job.training.seed)
     for readout in READOUTS:
         _measure(job, val, readout)
 

@@ -15,7 +15,8 @@ def write(job: Job) -> None:
     preprocess.save(slices, *paths.slices(job.study, job.dataset))
     write_json(paths.slices_record(job.study, job.dataset), record)
     shares = ", ".join(f"{name} {found['fraction']:.2%}" for name, found in record["classes"].items())
-    print(f"{job.title(source.name)}: {record['slices']} slices ({record['train']} train, {record['val']} val); {shares}")
+    parts = f"{record['folds']} folds" if "folds" in record else f"{record['train']} train, {record['val']} val"
+    print(f"{job.title(source.name)}: {record['slices']} slices ({parts}); {shares}")
 
 
 if __name__ == "__main__":

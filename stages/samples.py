@@ -11,7 +11,7 @@ from cedice.reporting.samples import predictions
 
 def samples(job: Job) -> None:
     seed = job.settings.seeds[0]
-    validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val") for dataset in job.datasets}
+    validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val", seed) for dataset in job.datasets}
     with replacing(paths.samples(job.study), folder=True) as new:
         for number, loss in enumerate(LOSSES, start=2):
             files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed), "last") for dataset in job.datasets}

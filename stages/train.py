@@ -35,8 +35,8 @@ def write(job: Job) -> None:
         **options,
     )
     whole = Tensors.of(data.images, data.masks, device)
-    val = data.rows("val")
-    train_data, val_data = whole.part(data.rows("train")), whole.part(val)
+    val = data.rows("val", job.training.seed)
+    train_data, val_data = whole.part(data.rows("train", job.training.seed)), whole.part(val)
     inputs = {"slices_sha256": sha256(arrays), "index_sha256": sha256(index)}
     revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     with distributed.group(device):

@@ -53,12 +53,13 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of 
 
 
 class Study(Strict):
-    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", or
-    "slice" to measure leakage), the epochs of each of its data sets, and its training, once for each of ``seeds``."""
+    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
+    the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
+    and its training, once for each of ``seeds``."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
-    split: Literal["patient", "slice"]
+    split: Literal["patient", "folds", "slice"]
     epochs: dict[Name, Passes]
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)]
     train: Train

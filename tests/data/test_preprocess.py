@@ -95,6 +95,32 @@ def test_the_official_split_and_the_split_by_slice(project, stage, edit_params):
     assert slices.load(*paths.slices("demo", "covid19")).index["split"].to_list() == (["train"] * 4 + ["val"]) * 5
 
 
+def test_five_trainings_with_folds_validate_every_patient_once(project, stage, edit_params):
+    prepare(stage)
+    edit_params(project, {"demo.split": "folds"})
+    assert stage("preprocess", "--study", "demo", "--dataset", "acdc") is None
+    made = slices.load(*paths.slices("demo", "acdc"))
+    assert "split" not in made.index
+    validating = [set(made.part("val", seed).index["patient"]) for seed in range(6)]
+    assert sorted(patient for patients in validating[:5] for patient in patients) == sorted(set(made.index["patient"]))
+    assert validating[5] == validating[0]
+    for seed in range(5):
+        assert sorted([*made.rows("train", seed), *made.rows("val", seed)]) == list(range(len(made.index)))
+        assert not validating[seed] & set(made.part("train", seed).index["patient"])
+    record = json.loads(paths.slices_record("demo", "acdc").read_text())
+    assert (record["folds"], record["validation_patients"], record["unit"]) == (5, 5, "patient")
+    assert "val" not in record
+
+
+def test_an_official_split_stays_with_folds(project, stage, edit_params):
+    prepare(stage, dataset="covid19")
+    before = [stage("preprocess", "--study", "demo", "--dataset", "covid19"), paths.slices("demo", "covid19")[1].read_bytes()]
+    edit_params(project, {"demo.split": "folds"})
+    assert stage("preprocess", "--study", "demo", "--dataset", "covid19") is None
+    assert before == [None, paths.slices("demo", "covid19")[1].read_bytes()]
+    assert "folds" not in json.loads(paths.slices_record("demo", "covid19").read_text())
+
+
 def test_the_same_slices_give_the_same_bytes(project, stage):
     prepare(stage)
     stage("preprocess", "--study", "demo", "--dataset", "acdc")

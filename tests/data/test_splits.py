@@ -24,6 +24,28 @@ def test_acdc_keeps_four_of_each_diagnosis():
     assert all(found[start : start + 20].count("val") == 4 for start in range(0, 100, 20))
 
 
+def test_folds_by_number_begin_with_the_split_by_patient():
+    folds = splits.by_number(range(1, 101))
+    assert ["val" if fold == 0 else "train" for fold in folds] == splits.by_patient(range(1, 101))
+    assert all(folds[start : start + 20].count(fold) == 4 for start in range(0, 100, 20) for fold in range(5))
+
+
+def test_the_folds_of_nnunet_are_its_published_list():
+    patients = [f"patient{number:03d}" for number in range(100, 0, -1) for _ in range(2)]
+    folds = splits.as_nnunet(patients)
+    first = [int(patient[-3:]) for patient, fold in zip(patients, folds, strict=True) if fold == 0]
+    assert sorted(set(first)) == [5, 7, 10, 20, 22, 27, 32, 34, 41, 46, 47, 51, 53, 59, 68, 69, 73, 75, 77, 88]
+    assert sorted(map(folds.count, range(5))) == [40] * 5
+    assert len(set(zip(patients, folds, strict=True))) == 100
+
+
+def test_too_few_patients_for_folds_are_refused():
+    with pytest.raises(CediceError, match="no patient for fold 4 of 5"):
+        splits.by_number([5, 1, 2, 3])
+    with pytest.raises(CediceError, match="no patient for fold 3 of 5"):
+        splits.as_nnunet(["a", "b", "c"])
+
+
 def test_by_slice_takes_every_fifth():
     assert splits.by_slice(10) == ["train"] * 4 + ["val"] + ["train"] * 4 + ["val"]
 

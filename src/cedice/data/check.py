@@ -51,13 +51,13 @@ def check(source: Source, split: str, enough: int) -> Findings:
             return Findings(remarks, [], problems, None)
         lines = [_intensities(source, cases)]
         try:
-            slices = builder.split(split)
+            slices = builder.split(split, source)
         except CediceError as error:
             return Findings([*remarks, *lines], [], [*problems, str(error)], None)
         headers = grouped(headers, root, total)
     pairs = duplicates(slices)
     lines = [*_counts(source, slices), *lines, *_classes(source, slices), _split(source, slices, split), *remarks]
-    compared = len(slices.rows("train")) * len(slices.rows("val"))
+    compared = len(slices.rows("train", 0)) * len(slices.rows("val", 0))
     lines.append(f"duplicates: {len(pairs)} {_noun(len(pairs), 'pair')} of slices across the split, of {compared:,}")
     warnings = [
         *_few(source, slices, enough),
@@ -176,17 +176,20 @@ def _classes(source: Source, slices: Slices) -> list[str]:
 def _split(source: Source, slices: Slices, split: str) -> str:
     sides = []
     for side, verb in (("train", "train"), ("val", "validate")):
-        rows = slices.index[slices.index["split"] == side]
+        rows = slices.index.iloc[slices.rows(side, 0)]
         patients = rows["patient"].nunique()
         images = f"{len(rows)} {_noun(len(rows), 'slice')}"
         known = source.patients_known or patients < len(rows)
         who = f"{patients} {_noun(patients, 'patient')} ({images})" if known else images
         sides.append(f"{who} {verb}{'s' if who.startswith('1 ') else ''}")
-    return f"split: {', '.join(sides)}; {'every fifth slice' if split == 'slice' else source.split}"
+    rule = "every fifth slice" if split == "slice" else source.split
+    if "fold" in slices.index:
+        rule = "the first of five folds"
+    return f"split: {', '.join(sides)}; {rule}"
 
 
 def _few(source: Source, slices: Slices, enough: int) -> list[str]:
-    units = slices.index["patient"][slices.index["split"] == "val"].nunique()
+    units = slices.index["patient"].iloc[slices.rows("val", 0)].nunique()
     unit = preprocess.summary(slices, source)["unit"]
     if units < 2:
         return [f"{units} {unit} validates: a verdict needs at least two, and {enough} to confirm anything"]
@@ -196,7 +199,7 @@ def _few(source: Source, slices: Slices, enough: int) -> list[str]:
 
 
 def _leaks(slices: Slices) -> list[str]:
-    train, val = (set(slices.index["patient"][slices.index["split"] == side]) for side in ("train", "val"))
+    train, val = (set(slices.index["patient"].iloc[slices.rows(side, 0)]) for side in ("train", "val"))
     both = len(train & val)
     told = f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"
     return [told] if both else []
@@ -224,7 +227,7 @@ def _flat(slices: Slices) -> list[str]:
 def _lacking(source: Source, slices: Slices) -> list[str]:
     told = []
     for side, verb in (("train", "train"), ("val", "validate")):
-        present = np.bincount(slices.masks[slices.rows(side)].ravel(), minlength=len(source.classes))
+        present = np.bincount(slices.masks[slices.rows(side, 0)].ravel(), minlength=len(source.classes))
         lacking = [name for name, pixels in zip(source.classes, present, strict=True) if not pixels]
         if lacking:
             told.append(f"no {' and no '.join(lacking)} in the slices that {verb}")

@@ -16,7 +16,7 @@ def duplicates(slices: Slices) -> list[tuple[str, str, float]]:
     thumbnails = _standardised(_thumbnails(slices.images))
     shown = np.any(thumbnails, axis=1)
     own = _standardised(np.where(shown[:, None], thumbnails - thumbnails[shown].mean(axis=0), 0)) if shown.any() else thumbnails
-    train, val = slices.rows("train"), slices.rows("val")
+    train, val = (slices.rows(side, 0) for side in ("train", "val"))
     names, patients = slices.index["slice"].to_list(), slices.index["patient"].to_numpy()
     pairs = []
     for start in range(0, len(val), _BLOCK):

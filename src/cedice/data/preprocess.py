@@ -10,21 +10,22 @@ from tqdm import tqdm
 
 from cedice.data import splits
 from cedice.data.cases import Case, Facts, Volume
-from cedice.data.slices import SIZE, Slices
+from cedice.data.slices import FOLDS, SIZE, Slices
 from cedice.data.source import Source
 from cedice.errors import CediceError
 from cedice.files import replacing, write_arrays
 
 
 def build(source: Source, cases: list[Case], split: str) -> Slices:
-    """Read every case and resize its slices; ``split`` is "patient" (or the source's official one) or "slice".
+    """Read every case and resize its slices; ``split`` is "patient", "slice" or "folds". A source's official split stays, but
+    for "slice"; so do the folds that it is known by.
 
     Raises CediceError for whatever is wrong with a file.
     """
     builder = SliceBuilder(len(source.classes))
     for case in tqdm(cases, desc=f"slices {source.name}", unit="volume", disable=None):
         builder.add(case, source.read(case))
-    return builder.split(split)
+    return builder.split(split, source)
 
 
 class SliceBuilder:
@@ -61,8 +62,8 @@ class SliceBuilder:
                 }
             )
 
-    def split(self, split: str) -> Slices:
-        """All of them, split as `build` says; CediceError where that leaks, or leaves one half empty."""
+    def split(self, split: str, source: Source) -> Slices:
+        """All of them, split as `build` says; CediceError where that leaks, or leaves one part empty."""
         index = pd.DataFrame(self._rows)
         if (twice := index["slice"].duplicated(keep=False)).any():
             name, volumes = index["slice"][twice].iloc[0], " and ".join(index["volume"][twice][:2])
@@ -70,11 +71,15 @@ class SliceBuilder:
         numbers = index.pop("patient_number").to_list()
         if split == "slice":
             index["split"] = splits.by_slice(len(index))
+        elif split == "folds" and index["split"].isna().any():
+            folds = splits.as_nnunet(index["patient"].to_list()) if source.nnunet_folds else splits.by_number(numbers)
+            index.insert(index.columns.get_loc("split"), "fold", folds)
+            index = index.drop(columns="split")
         elif index["split"].isna().any():
             index["split"] = splits.by_patient(numbers)
         else:
             splits.complete(index["split"].to_list())
-        if split == "patient":
+        if split != "slice" and "split" in index:
             splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
         arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (self._images, self._masks)]
         return Slices(arrays[0], arrays[1], index)
@@ -95,10 +100,11 @@ def summary(slices: Slices, source: Source) -> dict[str, Any]:
     """Counts and class shares of the 256×256 slices, as they go into the report.
 
     ``unit``: what statistics over the data set take as independent. Without known patients it is the slice, but for volumes:
-    each is of one patient.
+    each is of one patient. With ``folds`` every patient validates, in one training of as many.
     """
     classes = source.classes
-    patients, validating = slices.index["patient"], slices.index["split"] == "val"
+    patients, folds = slices.index["patient"], "fold" in slices.index
+    validating = patients.notna() if folds else slices.index["split"] == "val"
     # One slice at a time: a comparison of all would take as much memory as their masks.
     pixels = np.array([np.bincount(mask.ravel(), minlength=len(classes)) for mask in slices.masks])
     return {
@@ -107,8 +113,7 @@ def summary(slices: Slices, source: Source) -> dict[str, Any]:
         "patients": patients.nunique(),
         "validation_patients": patients[validating].nunique(),
         "unit": "patient" if source.patients_known or patients[validating].duplicated().any() else "slice",
-        "train": len(slices.rows("train")),
-        "val": len(slices.rows("val")),
+        **({"folds": FOLDS} if folds else {side: len(slices.rows(side, 0)) for side in ("train", "val")}),
         "slices_without_foreground": int((pixels[:, 1:].sum(axis=1) == 0).sum()),
         "classes": {
             name: {

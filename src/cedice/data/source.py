@@ -31,7 +31,8 @@ class Source(ABC):
     values 0–255. ``parts``: the archives, folders or files that it comes as; ``advice``: which to put where, when none is at
     hand. ``patients_known``: whether a patient in its cases is a person; else every slice counts as a patient of its own.
     ``citation``, ``licence``, ``split``, ``limits``: what a released model's card says of the data. ``facts``: what is known of
-    the whole data set, held against the slices made of it. ``channel``: which is taken of images in colour.
+    the whole data set, held against the slices made of it. ``channel``: which is taken of images in colour. ``nnunet_folds``:
+    whether its five folds are those of nnU-Net's list (`cedice.data.splits`), by which published numbers compare.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source(ABC):
     patients_known: bool
     facts: Facts | None = None
     channel: Channel | None = None
+    nnunet_folds = False
 
     @abstractmethod
     def canonical(self, name: str) -> str | None:

@@ -55,7 +55,7 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
     axes, assumed = _axes(set(data.index["axes"]), dataset, archive)
     model = model_file.Model(network, source.classes, source.intensity, slices.SIZE, made_from, axes, assumed, channel)
     model_file.save(target, model, header["network"])
-    val = data.rows("val")
+    val = data.rows("val", training.seed)
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
     released = model_file.load(target, torch.device("cpu")).network
     counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32").counts
@@ -64,7 +64,8 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
     trainings = [training._replace(seed=seed) for seed in seeds]
     trained = {each.seed: values(Run.of(each, "averaged"), str(each)) for each in trainings}
     record = Run.of(training, "averaged").record
-    write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val)))
+    split = f"fold {training.seed % slices.FOLDS} of {slices.FOLDS}" if "fold" in data.index else source.split
+    write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val), split))
 
 
 def _axes(stated: set[str], dataset: str, archive: bool) -> tuple[str, bool]:
@@ -83,6 +84,7 @@ def _card(
     released: dict[str, float],
     trained: dict[int, dict[str, float]],
     count: int,
+    split: str,
 ) -> str:
     origin = model.made_from
     others = torch.tensor([list(each.values()) for each in trained.values()], dtype=torch.float64)
@@ -100,7 +102,7 @@ def _card(
         f"- **Orientation**: {_orientation(model)}",
         f"- **Output**: {', '.join(f'{label} {name}' for label, name in enumerate(model.classes))}.",
         f"- **Data**: {source.citation} {source.licence} The network is handed on under the same terms.",
-        f"- **Protocol**: {count} validation slices that it was not trained on ({source.split}), 2-D, counts pooled over them.",
+        f"- **Protocol**: {count} validation slices that it was not trained on ({split}), 2-D, counts pooled over them.",
         "- **Weights**: half precision. The numbers of this file are measured with them, those of all seeds in full precision.",
         *_this_seed(origin["seed"], {seed: values["dice_foreground"] for seed, values in trained.items()}),
         "",

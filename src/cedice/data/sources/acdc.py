@@ -46,6 +46,7 @@ class Acdc(Source):
     )
     facts: Facts | None = Facts(slices=1902, slices_without=(0, 344, 74, 94), fractions=(0.96193, 0.01263, 0.01272, 0.01272))
     patients_known = True
+    nnunet_folds = True
 
     def canonical(self, name: str) -> str | None:
         return canonical_in("training", name)
