@@ -149,7 +149,7 @@ def test_two_slices_of_one_name_are_refused_with_both_volumes():
         case = Case(name, name, "", 1, None, Path(f"{name}.png"), Path(f"{name}_mask.png"))
         builder.add(case, Volume(grey[:depth], mask[:depth], None, "unknown"))
     with pytest.raises(CediceError, match="slice p_z01 is of two volumes, p and p_z01; rename one of them"):
-        builder.split("patient")
+        builder.split("patient", Acdc())
 
 
 def test_load_refuses_files_that_do_not_belong_together(project, stage):
