@@ -49,7 +49,7 @@ def crossed() -> None:
     study = params.load().small
     print(f"{'components of':14} {'seeds':>5} {'by units alone':>15} {'by the test that decides':>25}")
     for dataset in study.epochs:
-        spreads, units = measured(dataset, study.seeds)
+        spreads, units = measured(dataset, study.seeds_of(dataset))
         for seeds in (3, 5, 10):
             random, alone, decided = np.random.default_rng(0), 0, 0
             for _ in range(DRAWS):

@@ -30,9 +30,9 @@ def network(job: Job) -> tuple[int, Figure]:
 
 
 def curves(job: Job) -> Iterator[tuple[int, Figure]]:
-    count = len(job.settings.seeds)
-    spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
     for dataset, title in titles(job.datasets).items():
+        count = len(job.settings.seeds_of(dataset))
+        spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
         number = figure_numbers(job.datasets)[dataset]["dice"]
         histories = {loss: [pd.read_csv(paths.history(each)) for each in _of(job, dataset, loss)] for loss in LOSSES}
         heading = f"Figure {number}. {title} validation set over the epochs ({job.note}{spread})"

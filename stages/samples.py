@@ -10,13 +10,17 @@ from cedice.reporting.samples import predictions
 
 
 def samples(job: Job) -> None:
-    seed = job.settings.seeds[0]
-    validation = {dataset: slices.load(*paths.slices(job.study, dataset)).part("val", seed) for dataset in job.datasets}
+    first = {dataset: job.settings.seeds_of(dataset)[0] for dataset in job.datasets}
+    loaded = {dataset: slices.load(*paths.slices(job.study, dataset)) for dataset in job.datasets}
+    validation = {dataset: whole.part("val", first[dataset]) for dataset, whole in loaded.items()}
     with replacing(paths.samples(job.study), folder=True) as new:
         for number, loss in enumerate(LOSSES, start=2):
-            files = {dataset: paths.predictions(Training(job.study, dataset, loss, seed), "last") for dataset in job.datasets}
+            files = {
+                dataset: paths.predictions(Training(job.study, dataset, loss, first[dataset]), "last")
+                for dataset in job.datasets
+            }
             labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
-            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, seed {seed})"
+            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, first seed)"
             save_figure(predictions(validation, labels, title), new / f"figure{number}.png")
     print(f"Figures 2 and 3 in {paths.samples(job.study)}")
 

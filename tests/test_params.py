@@ -39,6 +39,10 @@ def test_the_committed_file_is_the_papers_setting():
         ("small.seeds", []),
         ("small.seeds", [0, 1, 0]),
         ("small.seeds", [0.5]),
+        ("small.seeds", {"acdc": [0], "covid19": [0, 0]}),
+        ("small.seeds", {"acdc": [0], "covid19": "all"}),
+        ("small.seeds", {"acdc": [0]}),
+        ("small.train.schedule", "cosine"),
         ("small.train.deterministic", "yes"),
         ("demo.source.kind", "internet"),
         ("demo.source.patients", 2),
@@ -138,3 +142,26 @@ def test_unknown_names_list_the_known(project, stage):
     assert "unknown seed '7': use one of 0" in line
     assert "--dataset" in stage("download", "--study", "demo")
     assert "--speed" in stage("table", "--study", "demo", "--speed", "9")
+
+
+def test_seeds_of_every_data_set(tmp_path, edit_params):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    edit_params(tmp_path, {"small.seeds": {"acdc": [0, 1], "covid19": [2, 0]}})
+    small = params.load(tmp_path / "params.yaml").small
+    assert (small.seeds_of("acdc"), small.seeds_of("covid19")) == ([0, 1], [2, 0])
+    assert small.groups() == [(["acdc"], [0, 1]), (["covid19"], [2, 0])]
+    edit_params(tmp_path, {"small.seeds": {"acdc": [3], "covid19": [3]}})
+    assert params.load(tmp_path / "params.yaml").small.groups() == [(["acdc", "covid19"], [3])]
+    edit_params(tmp_path, {"small.seeds": {"acdc": [3], "brats": [3]}})
+    with pytest.raises(CediceError, match=r"small\.seeds and small\.epochs name different data sets: epochs lacks brats"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_seed_that_one_data_set_lacks_cannot_be_run(tmp_path, edit_params):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    run = {"studies": ["small"], "datasets": ["acdc", "covid19"], "losses": ["ce"], "seeds": [0, 1]}
+    edit_params(tmp_path, {"small.seeds": {"acdc": [0], "covid19": [0, 1]}, "run": run})
+    with pytest.raises(
+        CediceError, match=r"run\.seeds names 1, which is none of small\.seeds for acdc; `make small` gives every"
+    ):
+        params.load(tmp_path / "params.yaml")

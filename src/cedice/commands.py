@@ -39,13 +39,13 @@ def release(given: Namespace) -> None:
     study = project.study(given.study)
     params.check_name("dataset", given.dataset, tuple(study.epochs))
     params.check_name("loss", given.loss, params.LOSSES)
-    params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds))
+    params.check_name("seed", given.seed, tuple(str(seed) for seed in study.seeds_of(given.dataset)))
     if given.out.suffix != released.SUFFIX:
         raise CediceError(f"{given.out}: a model file's name ends in {released.SUFFIX}")
     described, training = project.datasets[given.dataset], Training(given.study, given.dataset, given.loss, int(given.seed))
     channel = described.channel if isinstance(described, Files) else None
     source, archive = registry.find(given.dataset, project.datasets), study.source.kind == "archive"
-    release.release(training, study.seeds, source, archive, channel, given.out)
+    release.release(training, study.seeds_of(given.dataset), source, archive, channel, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from cedice.described import PUBLISHED, Files, Published, Strict
 from cedice.errors import CediceError, meant
@@ -50,24 +50,41 @@ class Train(Strict):
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
 
 
 class Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
     the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
-    and its training, once for each of ``seeds``."""
+    and its training, once for each of ``seeds``: one list, or one for each data set."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "folds", "slice"]
     epochs: dict[Name, Passes]
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)]
+    seeds: Annotated[
+        Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
+        Discriminator(lambda seeds: "mapping" if isinstance(seeds, dict) else "list"),
+    ]
     train: Train
 
     @field_validator("seeds")
     @classmethod
-    def _different(cls, seeds: list[int]) -> list[int]:
-        return _once(seeds)
+    def _different(cls, seeds: list[int] | dict[str, list[int]]) -> list[int] | dict[str, list[int]]:
+        for each in seeds.values() if isinstance(seeds, dict) else [seeds]:
+            _once(each)
+        return seeds
+
+    def seeds_of(self, dataset: str) -> list[int]:
+        """The seeds of one of its data sets."""
+        return self.seeds[dataset] if isinstance(self.seeds, dict) else self.seeds
+
+    def groups(self) -> list[tuple[list[str], list[int]]]:
+        """Data sets that have the same seeds, and these: what `run` can name at once, as every combination is run."""
+        found: dict[tuple[int, ...], list[str]] = {}
+        for dataset in self.epochs:
+            found.setdefault(tuple(self.seeds_of(dataset)), []).append(dataset)
+        return [(datasets, list(seeds)) for seeds, datasets in found.items()]
 
 
 class LossTerm(Strict):
@@ -139,6 +156,15 @@ class Params(Strict):
         return getattr(self, name)
 
     @model_validator(mode="after")
+    def _seeds(self) -> "Params":
+        for name in STUDIES:
+            seeds, epochs = self.study(name).seeds, self.study(name).epochs
+            if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
+                lacking = "seeds" if min(other) in epochs else "epochs"
+                raise ValueError(f"{name}.seeds and {name}.epochs name different data sets: {lacking} lacks {min(other)}")
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "Params":
         for name, given in self.datasets.items():
             if isinstance(given, Published) and name not in PUBLISHED:
@@ -155,8 +181,10 @@ class Params(Strict):
             study = self.study(name)
             if unknown := set(self.run.datasets) - study.epochs.keys():
                 raise ValueError(f"run.datasets names {min(unknown)}, but there is no {name}.epochs.{min(unknown)}")
-            if more := set(self.run.seeds) - set(study.seeds):
-                raise ValueError(f"run.seeds names {min(more)}, which is none of {name}.seeds")
+            for dataset in self.run.datasets:
+                if more := set(self.run.seeds) - set(study.seeds_of(dataset)):
+                    of = f" for {dataset}; `make {name}` gives every data set its own" if isinstance(study.seeds, dict) else ""
+                    raise ValueError(f"run.seeds names {min(more)}, which is none of {name}.seeds{of}")
         for name in self.reports:
             if not self.study(name).epochs:
                 raise ValueError(f"reports names {name}, which has no data set; give {name}.epochs one")
@@ -169,7 +197,7 @@ def _once(values: list) -> list:
     return values
 
 
-_TAGS = ("phantom", "archive", "files", "published")  # of unions, which pydantic puts into a location
+_TAGS = ("phantom", "archive", "files", "published", "list", "mapping")  # of unions, which pydantic puts into a location
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

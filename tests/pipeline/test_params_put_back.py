@@ -48,6 +48,25 @@ def test_it_names_the_study_while_dvc_runs_and_ends_with_dvcs_status(folder, sta
     assert seen == {key: value for key, value in own.items() if key not in ("run", "reports")}
 
 
+def test_data_sets_with_other_seeds_come_one_after_the_other(folder, edit_params):
+    put("print('STARTED', *sys.argv[1:], file=(all := open('all', 'a'))); all.write(pathlib.Path('params.yaml').read_text())")
+    edit_params(folder, {"small.seeds": {"acdc": [0, 1], "covid19": [0, 2, 5]}})
+    before = Path("params.yaml").read_bytes()
+    assert repro.repro("small") == 0
+    assert Path("params.yaml").read_bytes() == before
+    started = [each.split("\n", 1) for each in Path("all").read_text().split("STARTED ")[1:]]
+    assert [arguments for arguments, _ in started] == ["repro measure", "repro page@small"]
+    runs = [yaml.safe_load(text)["run"] for _, text in started]
+    assert [(run["datasets"], run["seeds"]) for run in runs] == [(["acdc"], [0, 1]), (["covid19"], [0, 2, 5])]
+
+
+def test_a_failure_ends_it_before_the_next_data_set(folder, edit_params):
+    put("pathlib.Path('all').open('a').write('x'); sys.exit(3)")
+    edit_params(folder, {"small.seeds": {"acdc": [0, 1], "covid19": [0, 2, 5]}})
+    assert repro.repro("small") == 3
+    assert Path("all").read_text() == "x"
+
+
 def test_what_is_edited_meanwhile_stays(folder):
     edit = "file.write_text(file.read_text().replace('learning_rate: 0.003', 'learning_rate: 0.1'))"
     put(f"file = pathlib.Path('params.yaml'); {edit}")

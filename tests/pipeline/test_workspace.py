@@ -22,7 +22,10 @@ def test_folders_without_files_are_absent(project):
         assert [path.relative_to(copy / "models") for path in (copy / "models").rglob("*.*")] == [
             weights.relative_to(project / "models")
         ]
-        assert yaml.safe_load((copy / "params.yaml").read_text())["run"]["studies"] == ["small"]
+        workspace.select(copy, "small", ["covid19"], [0, 2])
+        parameters = yaml.safe_load((copy / "params.yaml").read_text())
+        run = {"studies": ["small"], "datasets": ["covid19"], "losses": ["ce", "ce_dl"], "seeds": [0, 2]}
+        assert (parameters["run"], parameters["reports"]) == (run, ["small"])
     assert not list((project / ".cedice").iterdir())
 
 

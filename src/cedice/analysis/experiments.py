@@ -33,11 +33,16 @@ def load(study: str, project: params.Params) -> list[Experiment]:
     parameters differ in nothing but seeds."""
     found = []
     for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
-        kept = _flat(yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")))
-        ours = _flat(project.model_dump(include={"loss", study}))
+        kept, ours = (
+            yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")),
+            project.model_dump(include={"loss", study}),
+        )
+        for parameters in (kept, ours):  # seeds are one list, or one for each data set, and no change of what is trained
+            parameters.get(study, {}).pop("seeds", None)
+        kept, ours = _flat(kept), _flat(ours)
         if unknown := kept.keys() - ours.keys():
             raise CediceError(f"{folder}/params.yaml: {min(unknown)} is no parameter; keep the experiment again")
-        changes = {key: value for key, value in sorted(kept.items()) if ours[key] != value and key != f"{study}.seeds"}
+        changes = {key: value for key, value in sorted(kept.items()) if ours[key] != value}
         if not changes:
             raise CediceError(f"{folder}: its parameters are the project's own; delete it")
         _check(folder)

@@ -1,5 +1,6 @@
 """Keep a DVC experiment in Git, and lay a kept one over a checkout (`cedice.analysis.experiments` has the layout)."""
 
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,9 +55,12 @@ def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
         shutil.copy(path, target)
     kept, today = (yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8")) for path in (folder, checkout))
     (checkout / "params.yaml").write_text(yaml.safe_dump(merged(today, kept), sort_keys=False), encoding="utf-8")
-    select(checkout, folder.parent.parent.name)
     lock = yaml.safe_load((checkout / "dvc.lock").read_text(encoding="utf-8"))
     entries = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    study = folder.parent.parent.name
+    settings = merged(today, kept)[study]
+    seeds = settings["seeds"].values() if isinstance(settings["seeds"], dict) else [settings["seeds"]]
+    select(checkout, study, list(settings["epochs"]), sorted(set(itertools.chain(*seeds))))
     lock["stages"] |= entries
     (checkout / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
     return sorted(entries)
@@ -64,15 +68,18 @@ def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
 
 def changed(base: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     """What of ``theirs`` differs from ``base``, nested as both are."""
-    both = {
-        key: changed(base[key], value) if isinstance(value, dict) else value for key, value in theirs.items() if key in base
+    both = {key: (base[key], value) for key, value in theirs.items() if key in base}
+    found = {
+        key: changed(ours, value) if isinstance(ours, dict) and isinstance(value, dict) else value
+        for key, (ours, value) in both.items()
     }
-    return {key: value for key, value in both.items() if value != base[key] and value != {}}
+    return {key: value for key, value in found.items() if value != base[key] and value != {}}
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """``base`` with the ``changes``, which are nested as it is."""
-    return base | {key: merged(base[key], value) if isinstance(value, dict) else value for key, value in changes.items()}
+    nested = {key for key, value in changes.items() if isinstance(value, dict) and isinstance(base[key], dict)}
+    return base | {key: merged(base[key], value) if key in nested else value for key, value in changes.items()}
 
 
 def _commit(name: str) -> str:

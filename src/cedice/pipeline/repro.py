@@ -27,35 +27,42 @@ def main() -> None:
 
 
 def repro(study: str, file: Path = Path("params.yaml")) -> int:
-    """The status of `dvc repro page@STUDY`; CediceError for a study without a data set, or a file without these keys."""
+    """The status of `dvc repro page@STUDY`; CediceError for a study without a data set, or a file without these keys.
+
+    `run` names one list of seeds, so data sets that have others are trained one after the other, and the page comes last.
+    """
     project = params.load(file)
     settings = project.study(study)
     if not settings.epochs:
         raise CediceError(f"{file}: {study}.epochs names no data set yet; see docs/own-data.md")
-    run = {
-        "studies": [study],
-        "datasets": list(settings.epochs),
-        "losses": list(params.LOSSES),
-        "seeds": settings.seeds,
-    }
     text = file.read_text(encoding="utf-8")
     blocks = {key: block.search(text) for key, block in _BLOCKS.items()}
     if missing := [key for key, block in blocks.items() if block is None]:
         raise CediceError(f"{file}: no line begins with `{missing[0]}:`; write this key so, to have it edited")
     before = {key: block[0] for key, block in blocks.items() if block}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    reports = list(dict.fromkeys([*project.reports, study]))
     try:
-        for key, value in {"run": run, "reports": list(dict.fromkeys([*project.reports, study]))}.items():
-            _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
         signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
-        with subprocess.Popen([sys.executable, "-m", "dvc", "repro", f"page@{study}"]) as dvc:
-            signal.signal(signal.SIGTERM, lambda *_: dvc.terminate())
-            return dvc.wait()
+        for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
+            run = {"studies": [study], "datasets": datasets, "losses": list(params.LOSSES), "seeds": seeds}
+            for key, value in {"run": run, "reports": reports}.items():
+                _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
+            status = _dvc(f"page@{study}" if number == len(groups) else "measure")
+            if status:
+                break
+        return status
     finally:
         for key, block in before.items():
             _put(file, key, block)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _dvc(target: str) -> int:
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", target]) as dvc:
+        signal.signal(signal.SIGTERM, lambda *_: dvc.terminate())
+        return dvc.wait()
 
 
 def _put(file: Path, key: str, block: str) -> None:

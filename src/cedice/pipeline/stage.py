@@ -46,8 +46,8 @@ class Job:
     @property
     def trainings(self) -> list[Training]:
         """All the study's trainings."""
-        names = itertools.product([self.study], self.datasets, parameters.LOSSES, self.settings.seeds)
-        return [Training(*name) for name in names]
+        kinds = itertools.product(self.datasets, parameters.LOSSES)
+        return [Training(self.study, *kind, seed) for kind in kinds for seed in self.settings.seeds_of(kind[0])]
 
     @property
     def synthetic(self) -> bool:
@@ -127,5 +127,7 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
         if "dataset" in given:
             parameters.check_name("dataset", given["dataset"], job.datasets)
         if "seed" in given:
-            given["seed"] = int(parameters.check_name("seed", given["seed"], tuple(map(str, job.settings.seeds))))
+            given["seed"] = int(
+                parameters.check_name("seed", given["seed"], tuple(map(str, job.settings.seeds_of(job.dataset))))
+            )
         work(job)

@@ -32,7 +32,7 @@ from cedice.evaluation.counts import COUNTS
 from cedice.inference import model_file, released
 from cedice.params import LOSSES, STUDIES, Study
 from cedice.paths import READOUTS, Training
-from cedice.pipeline.workspace import copied
+from cedice.pipeline.workspace import copied, select
 from cedice.training import provenance
 
 RELEASED = Path("models/released")
@@ -94,13 +94,16 @@ def _earlier(root: Path, study: str, settings: Study) -> Iterator[str]:
 
 
 def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
+    asked = ("-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(root, study))
+    status, output = 0, ""
     with copied(root, study) as copy:
-        status, output = _process(
-            root, copy, "-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(root, study)
-        )
+        for datasets, seeds in params.load(root / "params.yaml").study(study).groups():
+            select(copy, study, datasets, seeds)
+            failed, told = _process(root, copy, *asked)
+            status, output = status or failed, output + told
     # A stage that would run but lacks its data here "fails" in the dry run too.
-    told = [line for line in output.splitlines() if line.startswith(("Running stage", "ERROR: failed to reproduce"))]
-    stale = [stage for line in told for stage in re.findall(r"'([\w@.-]+)'", line)]
+    lines = [line for line in output.splitlines() if line.startswith(("Running stage", "ERROR: failed to reproduce"))]
+    stale = [stage for line in lines for stage in re.findall(r"'([\w@.-]+)'", line)]
     if status and not stale:
         raise CediceError(f"dvc repro --dry failed: {output.strip()[-500:]}")
     if not stale:
@@ -131,7 +134,8 @@ def _of_reports(root: Path) -> list[str]:
 
 
 def _trainings(study: str, settings: Study) -> list[Training]:
-    return [Training(*name) for name in itertools.product([study], settings.epochs, LOSSES, settings.seeds)]
+    kinds = itertools.product(settings.epochs, LOSSES)
+    return [Training(study, dataset, loss, seed) for dataset, loss in kinds for seed in settings.seeds_of(dataset)]
 
 
 def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator[str]:

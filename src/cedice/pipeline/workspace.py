@@ -15,7 +15,7 @@ _LINKED = ("data", "models")  # large, and never written to
 
 @contextmanager
 def copied(root: Path, study: str) -> Iterator[Path]:
-    """The project at ``root`` without empty folders, on the same disk, its parameters naming ``study`` alone."""
+    """The project at ``root`` without empty folders, on the same disk, with the large files of ``study`` alone."""
     scratch = root / ".cedice"
     scratch.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as name:
@@ -27,21 +27,14 @@ def copied(root: Path, study: str) -> Iterator[Path]:
                 (os.link if path.relative_to(root).parts[0] in _LINKED else shutil.copy)(path, target)
         (folder / ".dvc").mkdir()
         (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n")
-        select(folder, study)
         yield folder
 
 
-def select(folder: Path, study: str) -> None:
-    """Let the params.yaml in ``folder`` name all trainings and the reports of ``study``, and nothing else."""
+def select(folder: Path, study: str, datasets: list[str], seeds: list[int]) -> None:
+    """Let the params.yaml in ``folder`` name these trainings and the reports of ``study``, and nothing else."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    settings = params[study]
-    params["run"] = {
-        "studies": [study],
-        "datasets": list(settings["epochs"]),
-        "losses": list(params["loss"]),
-        "seeds": settings["seeds"],
-    }
+    params["run"] = {"studies": [study], "datasets": datasets, "losses": list(params["loss"]), "seeds": seeds}
     params["reports"] = [study]
     path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
