@@ -96,8 +96,9 @@ def _earlier(root: Path, study: str, settings: Study) -> Iterator[str]:
 def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
     asked = ("-m", "dvc", "repro", "--dry", "--allow-missing", "--keep-going", *_targets(root, study))
     status, output = 0, ""
+    settings = params.load(root / "params.yaml").study(study)
     with copied(root, study) as copy:
-        for datasets, seeds in params.load(root / "params.yaml").study(study).groups():
+        for datasets, seeds in _asked(root, study, settings) or [([], [])]:
             select(copy, study, datasets, seeds)
             failed, told = _process(root, copy, *asked)
             status, output = status or failed, output + told
@@ -109,6 +110,18 @@ def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
     if not stale:
         say(f"{study}: up to date against dvc.lock")
     return [f"{stage}: code, parameters or results are not those of dvc.lock" for stage in dict.fromkeys(stale)]
+
+
+def _asked(root: Path, study: str, settings: Study) -> list[tuple[list[str], list[int]]]:
+    """`Study.groups` without data sets whose trainings lack files that a training writes today: these are of a revision
+    before, stand as recorded, and no `dvc.lock` of today can have them."""
+    before = {
+        training.dataset
+        for training in _trainings(study, settings)
+        if (root / paths.run_record(training)).is_file() and not (root / paths.epochs(training)).is_file()
+    }
+    groups = [([dataset for dataset in datasets if dataset not in before], seeds) for datasets, seeds in settings.groups()]
+    return [group for group in groups if group[0]]
 
 
 def _targets(root: Path, study: str) -> list[str]:

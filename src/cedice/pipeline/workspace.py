@@ -31,10 +31,12 @@ def copied(root: Path, study: str) -> Iterator[Path]:
 
 
 def select(folder: Path, study: str, datasets: list[str], seeds: list[int]) -> None:
-    """Let the params.yaml in ``folder`` name these trainings and the reports of ``study``, and nothing else."""
+    """Let the params.yaml in ``folder`` name these trainings and the reports of ``study``, and nothing else. Without
+    ``datasets`` the trainings that it names stay, as DVC has no loop over nothing."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    params["run"] = {"studies": [study], "datasets": datasets, "losses": list(params["loss"]), "seeds": seeds}
+    if datasets:
+        params["run"] = {"studies": [study], "datasets": datasets, "losses": list(params["loss"]), "seeds": seeds}
     params["reports"] = [study]
     path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
