@@ -23,7 +23,7 @@ def test_it_computes_what_pytorch_computes(channels, dtype, layout):
         results = []
         for norm in (ours, theirs):
             leaf = features.clone().requires_grad_()
-            out = norm(leaf)
+            out = norm(leaf).relu_()  # in place, as in the network
             assert out.is_contiguous(memory_format=layout)
             results.append((out, *torch.autograd.grad(out, [leaf, norm.weight, norm.bias], upstream)))
         rounding = {"atol": 1e-5, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.02}
@@ -53,3 +53,16 @@ def test_one_value_a_channel_over_all_processes(tmp_path):
             BatchNorm2d(8)(torch.zeros(1, 8, 1, 1))
     finally:
         distributed.destroy_process_group()
+
+
+def test_its_gradient_is_the_numerical_one():
+    norm = BatchNorm2d(3).double()
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, *_: norm(x), (features, norm.weight, norm.bias))
+
+
+def test_a_mean_far_above_the_spread_keeps_its_variance():
+    features = (torch.randn(2, 8, 64, 64) + 1000).contiguous(memory_format=torch.channels_last)
+    ours, exact = BatchNorm2d(8, momentum=1), nn.BatchNorm2d(8, momentum=1).double()
+    ours(features), exact(features.double())
+    torch.testing.assert_close(ours.running_var.double(), exact.running_var, atol=0, rtol=1e-4)
