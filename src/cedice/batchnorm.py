@@ -115,7 +115,7 @@ class _Wide(torch.autograd.Function):
         out, *sums = torch.ops.aten.native_batch_norm_backward(
             upstream, rows, *wide, None, None, False, ctx.eps, [True, True, True]
         )
-        # What evaluation mode lacks: mean and variance depend on every pixel, dx = scale · (dy − Σdy / n − x̂ · Σ(dy · x̂) / n).
+        # What evaluation mode lacks, as mean and variance depend on every pixel: dx = scale · (dy − Σdy / n − x̂ Σ(dy x̂) / n).
         to_weight, to_bias = (total.view(times, -1).sum(dim=0) for total in sums)
         out += _evaluated(rows, times, mean, variance, -scale * to_weight / count, -scale * to_bias / count, ctx.eps)
         return out.as_strided(features.shape, features.stride()), to_weight, to_bias, None

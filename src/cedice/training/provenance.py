@@ -11,6 +11,7 @@ from cedice.training import hardware
 PACKAGE = Path(__file__).parents[1]
 CODE = (  # of the package, what decides a training: `dvc.yaml` has the same list, as a test makes sure
     "batchnorm.py",
+    "convolution.py",
     "data/slices.py",
     "losses.py",
     "metrics.py",
