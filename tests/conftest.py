@@ -106,7 +106,7 @@ def command():
 def archives() -> Path:
     """The folder of the real archives; a test that asks for it is skipped where there is none."""
     folder = Path(os.environ.get("CEDICE_ARCHIVES") or ROOT.parent / "shared" / "data")
-    missing = [name for name in ("acdc.zip", "covid-semiseg.zip") if not (folder / name).is_file()]
+    missing = [name for name in ("acdc.zip", "covid-semiseg.zip", "hippocampus.zip") if not (folder / name).is_file()]
     if missing:
         pytest.skip(f"needs the real archives: no {' and no '.join(missing)} in {folder} (set CEDICE_ARCHIVES)")
     return folder

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper's first
     "acdc",
     "covid19",
+    "hippocampus",
     "acdc-test",
     "covid-ct-infection",
     "covid-ct-lung",

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,17 @@ import pytest
 from conftest import ROOT
 
 from cedice import described, params, paths
-from cedice.data import preprocess, registry, slices
+from cedice.data import nifti, preprocess, registry, slices
+from cedice.data.archives import obtain
+from cedice.data.cases import Case, Volume
 from cedice.data.phantoms import generate
+from cedice.data.sources import acdc
 from cedice.data.sources.acdc import Acdc
 from cedice.data.sources.covid_ct_seg import CovidCtSeg
+from cedice.data.sources.hippocampus import Hippocampus
 from cedice.data.sources.medseg_slices import MedsegSlices
 from cedice.data.sources.medseg_volumes import MedsegVolumes
+from cedice.errors import CediceError
 
 SIZE = 24
 AIR, LUNG, WATER = -1000, -700, 0  # HU
@@ -212,6 +218,51 @@ def official(given, monkeypatch) -> Path:
         for path in template.iterdir():
             (folder / path.name.replace("patient003", folder.name)).symlink_to(path)
     return testing
+
+
+def test_hippocampus_in_its_official_layout(given, made, monkeypatch):
+    monkeypatch.setattr(Hippocampus, "verify", lambda self, root: None)
+    monkeypatch.setattr(Hippocampus, "facts", None)
+    top = given / "Task04_Hippocampus"
+    for number in (1, 3, 4, 6, 7, 2):  # 2 is in no published list
+        labels = np.zeros((6, 8, 3), np.uint8)
+        labels[2:4, 3:6, number % 3] = 1 + number % 2
+        write(top / f"imagesTr/hippocampus_{number:03d}.nii.gz", labels.astype(np.float32) * 1000 * number)
+        write(top / f"labelsTr/hippocampus_{number:03d}.nii.gz", labels)
+    write(top / "imagesTs/hippocampus_002.nii.gz", np.ones((4, 4, 4), np.uint8))
+    found = made("hippocampus")
+    patients = [f"hippocampus_{number:03d}" for number in (1, 3, 4, 6, 7)]
+    assert list(found.index["patient"].unique()) == patients
+    assert set(found.index["patient"][found.index["split"] == "val"]) == {patients[4]}
+    assert {(image.max(), label) for image, label in zip(found.images, found.masks.max(axis=(1, 2)), strict=True) if label} == {
+        (255, 1),
+        (255, 2),
+    }
+
+
+def test_the_real_hippocampus_is_the_published_one(archives, tmp_path, monkeypatch):
+    monkeypatch.setenv("CEDICE_ARCHIVES", str(archives))
+    source = registry.PUBLISHED["hippocampus"]
+    obtained = obtain(source, tmp_path / "raw")
+    assert (obtained["volumes"], obtained["files"]) == (260, 520)
+    case = source.cases(tmp_path / "raw")[7]
+    voxels = np.asarray(nibabel.load(case.mask).dataobj).copy()
+    voxels[0, 0, 0] = 1
+    write(case.mask, voxels)
+    with pytest.raises(CediceError, match=f"{case.image.name} is not the published one"):
+        source.verify(tmp_path / "raw")
+
+
+def test_acdc_headers_that_state_another_voxel_size_are_refused(tmp_path):
+    write(tmp_path / "gt.nii.gz", np.zeros((4, 4, 2), np.uint8))
+    case = Case("v", "patient002", "", 2, None, tmp_path / "gt.nii.gz", tmp_path / "gt.nii.gz")
+    acdc.check_size(case)  # it says nothing
+    lost = Volume(np.zeros((2, 4, 4)), np.zeros((2, 4, 4)), (1, 1, 1), "unknown")
+    assert Acdc().sized(case, lost).spacing == (10, 1.3671875, 1.3671875)
+    for inplane, refused in ((1.3671875, False), (1.4, True)):
+        nifti.write(tmp_path / "gt.nii.gz", np.zeros((4, 4, 2), np.uint8), (inplane, inplane, 10))
+        with pytest.raises(CediceError, match=r"the official ones are 10 × 1\.367") if refused else nullcontext():
+            acdc.check_size(case)
 
 
 def test_acdc_with_its_test_patients(official, made):

@@ -8,6 +8,7 @@ from cedice.data.sources.acdc_test import AcdcTest
 from cedice.data.sources.covid19 import Covid19
 from cedice.data.sources.covid_ct_seg import CovidCtSeg
 from cedice.data.sources.folder import FolderSource
+from cedice.data.sources.hippocampus import Hippocampus
 from cedice.data.sources.medseg_slices import MedsegSlices
 from cedice.data.sources.medseg_volumes import MedsegVolumes
 from cedice.described import Files, Published
@@ -15,6 +16,7 @@ from cedice.described import Files, Published
 PUBLISHED: dict[str, Source] = {
     "acdc": Acdc(),
     "covid19": Covid19(),
+    "hippocampus": Hippocampus(),
     "acdc-test": AcdcTest(),
     "covid-ct-infection": CovidCtSeg("infection", ("background", "infection"), ((0, 1, 2), (3,))),
     "covid-ct-lung": CovidCtSeg("lung", ("background", "lung"), ((0,), (1, 2, 3))),

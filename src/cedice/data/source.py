@@ -61,6 +61,10 @@ class Source(ABC):
     def cases(self, root: Path) -> list[Case]:
         """The volumes under ``root``, sorted."""
 
+    def sized(self, case: Case, volume: Volume) -> Volume:
+        """The volume of a case with what the source knows of its voxels' size; for grids in mm."""
+        return volume
+
     @abstractmethod
     def read(self, case: Case) -> Volume:
         """One volume's image and labels; CediceError for whatever is wrong with a file."""

@@ -3,20 +3,28 @@
 100 training patients with two labelled frames each (end diastole and end systole). In the archive, with or without the
 folder ACDC/ on top: database/training/patientNNN/{Info.cfg, patientNNN_frameMM.nii.gz, patientNNN_frameMM_gt.nii.gz};
 the 4-D series may be there and are not used, nor are the test patients (but by `cedice.data.sources.acdc_test`).
+
+acdc-spacing.csv has the voxel sizes of the official headers, in mm, of all 150 patients (in plane, and from slice to slice:
+thickness plus gap), for copies whose headers were lost; taken from a public table of them in the project CardiacMotionFlow by
+Q. Zheng.
 """
 
 import csv
 import hashlib
 import re
+from dataclasses import replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+import nibabel
 import numpy as np
 
-from cedice.data import nifti, reading
+from cedice.data import nifti, place, reading
 from cedice.data.cases import Case, Facts, Volume, hold_against, pair, to_labels
 from cedice.data.intensity import Intensity
 from cedice.data.source import Part, Source
+from cedice.errors import CediceError
 
 _MEMBER = r"(?:ACDC/)?(database/(?:{folders})/(patient\d{{3}})/(?:Info\.cfg|\2_frame\d{{2}}(?:_gt)?\.nii\.gz))"
 GROUPS = ((0,), (1,), (2,), (3,))
@@ -57,6 +65,8 @@ class Acdc(Source):
         table = (files("cedice.data.sources") / "acdc-labels.csv").read_text(encoding="utf-8")
         expected = {row["path"]: row["sha256"] for row in csv.DictReader(table.splitlines())}
         hold_against(expected, lambda path: label_sha256(root / path), self.name, root)
+        for case in self.cases(root):
+            check_size(case)
 
     def cases(self, root: Path) -> list[Case]:
         return self.cases_in(root, "training")
@@ -75,11 +85,39 @@ class Acdc(Source):
     def read(self, case: Case) -> Volume:
         return reading.volume(case, self.intensity, GROUPS)
 
+    def sized(self, case: Case, volume: Volume) -> Volume:
+        """With the official header's voxel size, where the file has lost its own."""
+        return volume if volume.unit == "mm" else replace(volume, spacing=official_size(case.patient), unit="mm")
+
 
 def canonical_in(folders: str, name: str) -> str | None:
     """As `Acdc.canonical`, for members of one of the ``folders`` ("training|testing")."""
     match = re.fullmatch(_MEMBER.format(folders=folders), name)
     return match[1] if match else None
+
+
+def official_size(patient: str) -> tuple[float, float, float]:
+    """Of a voxel in mm: between slices, between rows, between columns."""
+    inplane, between = _sizes()[patient]
+    return between, inplane, inplane
+
+
+def check_size(case: Case) -> None:
+    """CediceError where the header of a case's labels states a voxel size in mm that is not the official one."""
+    stored = place.of(nibabel.load(case.mask).header)
+    if stored.unit == "mm" and stored.spacing is not None:
+        official = official_size(case.patient)
+        if not np.allclose(stored.spacing[::-1], official, rtol=1e-3, atol=0):
+            told = [" × ".join(f"{size:.4g}" for size in sizes) for sizes in (stored.spacing[::-1], official)]
+            raise CediceError(
+                f"{case.mask}: voxels of {told[0]} mm, but the official ones are {told[1]}; get the archive again"
+            )
+
+
+@lru_cache(maxsize=1)
+def _sizes() -> dict[str, tuple[float, float]]:
+    table = (files("cedice.data.sources") / "acdc-spacing.csv").read_text(encoding="utf-8")
+    return {row["patient"]: (float(row["inplane_mm"]), float(row["slice_mm"])) for row in csv.DictReader(table.splitlines())}
 
 
 def label_sha256(path: Path) -> str:
