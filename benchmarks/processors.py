@@ -1,0 +1,67 @@
+"""How far the demo's numbers differ between numbers of threads and instruction sets: its trainings, in processes of their own.
+
+    python benchmarks/processors.py
+
+Reads the demo's slices (`dvc repro preprocess`) and trains on them as `params.yaml` says, once in each environment that this
+processor can stand in for. Prints the averaged network's foreground Dice, and the largest difference of each training.
+"""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from cedice import params, paths
+
+ENVIRONMENTS = {
+    "2 threads": {"OMP_NUM_THREADS": "2"},
+    "1 thread": {"OMP_NUM_THREADS": "1"},
+    "2 threads, AVX2": {"OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "2 threads, no AVX": {"OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+}
+
+
+def main() -> None:
+    found = {}
+    for name, environment in ENVIRONMENTS.items():
+        command, told = [sys.executable, __file__, "--here"], os.environ | environment
+        done = subprocess.run(command, env=told, stdout=subprocess.PIPE, text=True, check=True)
+        found[name] = pd.Series(json.loads(done.stdout))
+        print(f"{name}: {found[name].round(4).to_dict()}", flush=True)
+    table = pd.DataFrame(found)
+    table["largest difference"] = table.max(axis=1) - table.min(axis=1)
+    print(table.to_string(float_format="{:.4f}".format))
+
+
+def here() -> None:
+    """Train in this process; print {training: Dice} as JSON."""
+    from cedice.data import slices  # noqa: PLC0415  (the parent needs no PyTorch)
+    from cedice.training import hardware, loop  # noqa: PLC0415
+    from cedice.training.forward import Tensors  # noqa: PLC0415
+    from cedice.training.settings import Settings  # noqa: PLC0415
+
+    project = params.load()
+    options, dice = project.demo.train.model_dump(), {}
+    options["precision"] = hardware.precision(options["precision"])
+    hardware.tune()
+    for dataset, epochs in project.demo.epochs.items():
+        data = slices.load(*paths.slices("demo", dataset))
+        whole = Tensors.of(data.images, data.masks, hardware.device())
+        for loss in params.LOSSES:
+            seed, alpha = project.demo.seeds_of(dataset)[0], getattr(project.loss, loss).alpha
+            settings = Settings(classes=int(data.masks.max()) + 1, alpha=alpha, epochs=epochs, seed=seed, **options)
+            parts = (whole.part(data.rows(split, seed)) for split in ("train", "val"))
+            with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+                trained = loop.train(*parts, settings, Path(scratch) / "checkpoint.safetensors", f"{dataset} {loss}")
+            dice[f"{dataset} {loss}"] = trained.history[-1]["averaged_dice_foreground"]
+    print(json.dumps(dice))
+
+
+if __name__ == "__main__":
+    here() if sys.argv[1:] == ["--here"] else main()
