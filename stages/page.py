@@ -1,16 +1,15 @@
 """Put a study's results on one self-contained page (`index.html`)."""
 
 from cedice import paths
-from cedice.evaluation.runs import Run
+from cedice.evaluation.runs import load
 from cedice.files import write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.page import render
 
 
 def write(job: Job) -> None:
-    runs = {training.key: Run.of(training, "last") for training in job.trainings}
     target = paths.reports(job.study) / "index.html"
-    write_text(target, render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
+    write_text(target, render(job.study, load(job.trainings), job.params.loss.ce_dl.alpha, job.synthetic))
     print("\n".join([f"{target} written", *(job.left_out if job.synthetic else [])]))
 
 

@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cedice import paths
+from cedice.evaluation.runs import decisive, load, readouts
 from cedice.files import replacing, save_figure
-from cedice.paper import TABLE_1, figure_numbers, titles
+from cedice.paper import READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.params import LOSSES
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
@@ -30,11 +31,16 @@ def network(job: Job) -> tuple[int, Figure]:
 
 
 def curves(job: Job) -> Iterator[tuple[int, Figure]]:
+    by_readout = load(job.trainings)
     for dataset, title in titles(job.datasets).items():
         count = len(job.settings.seeds_of(dataset))
         spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
         number = figure_numbers(job.datasets)[dataset]["dice"]
-        histories = {loss: [pd.read_csv(paths.history(each)) for each in _of(job, dataset, loss)] for loss in LOSSES}
+        chosen = {readout: {key: run for key, run in runs.items() if key[0] == dataset} for readout, runs in by_readout.items()}
+        histories = {
+            readout: {loss: [run.history for key, run in runs.items() if key[1] == loss] for loss in LOSSES}
+            for readout, runs in chosen.items()
+        }
         heading = f"Figure {number}. {title} validation set over the epochs ({job.note}{spread})"
         paper = None if job.synthetic else TABLE_1.get(dataset)
         yield number, figures.curves(histories, job.alphas, heading, paper)
@@ -42,17 +48,19 @@ def curves(job: Job) -> Iterator[tuple[int, Figure]]:
 
 def errors(job: Job) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["border"]
+    readout = decisive(readouts(job.trainings))
     profiles = {
-        dataset: {loss: [pd.read_csv(paths.errors(each, "last")) for each in _of(job, dataset, loss)] for loss in LOSSES}
+        dataset: {loss: [pd.read_csv(paths.errors(each, readout)) for each in _of(job, dataset, loss)] for loss in LOSSES}
         for dataset in job.datasets
     }
-    title = f"Figure {number}. Errors by distance to the true border ({job.note})"
+    title = f"Figure {number}. Errors by distance to the true border ({job.note}; network: {READOUT_TITLES[readout]})"
     return number, figures.errors(profiles, job.alphas, title)
 
 
 def sizes(job: Job) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["small_targets"]
     targets = read_table(paths.reports(job.study) / "targets.csv")
+    targets = targets[targets["readout"] == decisive(targets["readout"])]
     return number, figures.sizes(targets, job.alphas, f"Figure {number}. Dice of targets by size ({job.note})")
 
 

@@ -2,18 +2,23 @@
 
 from cedice import paths
 from cedice.analysis.table1 import csv_rows, headline, summary
-from cedice.evaluation.runs import Run
+from cedice.evaluation.runs import decisive, load
 from cedice.files import write_csv, write_json, write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.table1 import markdown, terminal
 
 
 def table(job: Job) -> None:
-    runs = {training.key: Run.of(training, "last") for training in job.trainings}
-    numbers, folder, alpha = summary(runs), paths.reports(job.study), job.params.loss.ce_dl.alpha
-    text = markdown(numbers, runs, job.study, job.synthetic, alpha, {dataset: job.unit(dataset) for dataset in job.datasets})
+    runs = load(job.trainings)
+    numbers = {readout: summary(of_readout, readout) for readout, of_readout in runs.items()}
+    folder, alpha, units = (
+        paths.reports(job.study),
+        job.params.loss.ce_dl.alpha,
+        {name: job.unit(name) for name in job.datasets},
+    )
+    text = markdown(numbers, runs["last"], job.study, job.synthetic, alpha, units)
     write_json(folder / "summary.json", numbers)
-    write_json(folder / "metrics.json", headline(numbers))
+    write_json(folder / "metrics.json", headline(numbers[decisive(numbers)]))
     write_csv(folder / "table1.csv", csv_rows(numbers))
     write_text(folder / "table1.md", text)
     print(terminal(numbers, job.study, job.synthetic, alpha))

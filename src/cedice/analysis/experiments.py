@@ -17,20 +17,22 @@ from cedice import params, paths
 from cedice.errors import CediceError
 from cedice.evaluation.runs import Run, Runs
 from cedice.files import md5
+from cedice.paths import Training
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """``changes``: {key of params.yaml: value} where it differs from the project's, seeds aside; ``runs``: its own."""
+    """``changes``: {key of params.yaml: value} where it differs from the project's, seeds aside; ``runs``: its own, of one
+    network."""
 
     name: str
     changes: dict[str, Any]
     runs: Runs
 
 
-def load(study: str, project: params.Params) -> list[Experiment]:
-    """All kept experiments of a study, by name; CediceError where a file is not the one that the lock names, and where the
-    parameters differ in nothing but seeds."""
+def load(study: str, project: params.Params, readout: str) -> list[Experiment]:
+    """All kept experiments of a study that have this network (all have `last`), by name; CediceError where a file is not the
+    one that the lock names, and where the parameters differ in nothing but seeds."""
     found = []
     for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
         kept, ours = (
@@ -46,7 +48,8 @@ def load(study: str, project: params.Params) -> list[Experiment]:
         if not changes:
             raise CediceError(f"{folder}: its parameters are the project's own; delete it")
         _check(folder)
-        found.append(Experiment(folder.name, changes, _runs(folder)))
+        if runs := _runs(folder, readout):
+            found.append(Experiment(folder.name, changes, runs))
     return found
 
 
@@ -61,12 +64,15 @@ def _check(folder: Path) -> None:
         raise CediceError(f"{folder} lacks {lacking[0]}; keep the experiment again")
 
 
-def _runs(folder: Path) -> Runs:
+def _runs(folder: Path, readout: str) -> Runs:
     runs = {}
     for record in sorted(folder.glob("runs/*/*.json")):
         dataset, (loss, seed) = record.parent.name, record.stem.split("-seed")
-        counts, history = (folder / kind / dataset / f"{record.stem}.csv" for kind in ("counts", "history"))
-        runs[dataset, loss, int(seed)] = Run.read(counts, history, record, "last")
+        training = Training("", dataset, loss, int(seed))
+        counts, history = paths.counts(training, readout), paths.history(training)
+        counts, history = (folder / kind / dataset / path.name for kind, path in (("counts", counts), ("history", history)))
+        if readout == "last" or counts.is_file():
+            runs[training.key] = Run.read(counts, history, record, readout)
     return runs
 
 

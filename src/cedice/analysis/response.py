@@ -17,12 +17,13 @@ from cedice.evaluation.runs import Run, Runs, values
 from cedice.metrics import LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, TABLE_1
 
+Points = dict[str, dict[float, dict[int, Run]]]  # {data set: {α ascending: {seed: training}}}, of one network
 ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study
 
 
-def by_alpha(base: Runs, alpha: float, experiments: list[Experiment]) -> dict[str, dict[float, dict[int, Run]]]:
-    """{data set: {α ascending: {seed: training}}}; ``base`` has α = 0 in its first loss and ``alpha`` in its second."""
-    points: dict[str, dict[float, dict[int, Run]]] = {}
+def by_alpha(base: Runs, alpha: float, experiments: list[Experiment]) -> Points:
+    """All trainings by α; ``base`` has α = 0 in its first loss and ``alpha`` in its second."""
+    points: Points = {}
     for (dataset, loss, seed), run in base.items():
         points.setdefault(dataset, {}).setdefault(alpha if loss == "ce_dl" else 0.0, {})[seed] = run
     for experiment in experiments:
@@ -32,7 +33,7 @@ def by_alpha(base: Runs, alpha: float, experiments: list[Experiment]) -> dict[st
     return {dataset: dict(sorted(by.items())) for dataset, by in points.items()}
 
 
-def response(points: dict[str, dict[float, dict[int, Run]]]) -> pd.DataFrame:
+def response(points: Points) -> pd.DataFrame:
     """One row per data set and α: dataset, alpha, seeds; mean and std over the seeds of dice (with background), foreground
     (Dice), pixel_error, and last_epochs (foreground Dice, mean over the last 10 epochs of each training).
 

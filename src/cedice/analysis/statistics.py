@@ -95,8 +95,11 @@ def mean_squares(differences: np.ndarray) -> tuple[float, float, float]:
 
 def crossed(differences: np.ndarray) -> tuple[float, float]:
     """(se, df) of the module's equations; (0, 1) where nothing varies."""
-    seeds, units = differences.shape
-    of_seeds, of_units, of_rest = mean_squares(differences)
+    return standard_error(*mean_squares(differences), *differences.shape)
+
+
+def standard_error(of_seeds: float, of_units: float, of_rest: float, seeds: float, units: float) -> tuple[float, float]:
+    """The same from the mean squares of a table of so many seeds and units."""
     total = of_seeds + max(of_units - of_rest, 0)
     error = math.sqrt(total / (seeds * units))
     if of_units <= of_rest:

@@ -1,13 +1,14 @@
 """What `summary.json` holds: every number of a study as a mean over its seeds, with its spread, under stable keys.
 
-For each data set and loss (`acdc.ce_dl.…`): `dice`, `iou`, `pixel_error` after the last epoch, in the paper's convention (the
-mean over classes including the background); the same three under `foreground`; `std`, their standard deviations over the
-seeds, per convention; `seeds`, how many; `collapsed`, in how many of them the network ends by predicting background only;
-`last_epochs`, the mean over the last 10 epochs: `mean` and `std` over the seeds, `epoch_std` from epoch to epoch within a
-training (root mean square over the seeds); `paper` as printed and `minus_paper`, ours minus it, where the paper has the data
-set, in the average that its numbers fit (`cedice.paper.AVERAGES`). For each data set, `ce_dl_minus_ce` holds what the Dice
-term changed, seed by seed: mean, std, n per convention; `ce_dl_minus_ce_last_epochs` the same of the means over the last 10
-epochs, which jump less. A value that does not exist is null; so is the standard deviation of one seed."""
+For each network (`last`, `averaged`: `cedice.paths.READOUTS`), data set and loss (`last.acdc.ce_dl.…`): `dice`, `iou`,
+`pixel_error` after the last epoch, in the paper's convention (the mean over classes including the background); the same three
+under `foreground`; `std`, their standard deviations over the seeds, per convention; `seeds`, how many; `collapsed`, in how
+many of them the network ends by predicting background only; `last_epochs`, the mean over the last 10 epochs: `mean` and `std`
+over the seeds, `epoch_std` from epoch to epoch within a training (root mean square over the seeds); `paper` as printed and
+`minus_paper`, ours minus it, where the paper has the data set, in the average that its numbers fit (`cedice.paper.AVERAGES`),
+for the network of the last epoch alone, which it reports. For each data set, `ce_dl_minus_ce` holds what the Dice term
+changed, seed by seed: mean, std, n per convention; `ce_dl_minus_ce_last_epochs` the same of the means over the last 10 epochs,
+which jump less. A value that does not exist is null; so is the standard deviation of one seed."""
 
 import itertools
 import math
@@ -22,29 +23,28 @@ from cedice.paper import AVERAGES, TABLE_1, titles
 from cedice.params import LOSSES
 
 
-def summary(runs: Runs) -> dict[str, dict]:
-    """The content of `summary.json`; CediceError where a history and its counts are of different trainings."""
+def summary(runs: Runs, readout: str) -> dict[str, dict]:
+    """The part of `summary.json` of one network; CediceError where a history and its counts are of different trainings."""
     table = {}
     for dataset in dict.fromkeys(dataset for dataset, _, _ in runs):
+        chosen = {loss: {seed: runs[dataset, loss, seed] for seed in seeds(runs, dataset)} for loss in LOSSES}
         scores = {
-            loss: [values(runs[dataset, loss, seed], f"{dataset} {loss} seed {seed}") for seed in seeds(runs)]
-            for loss in LOSSES
+            loss: [values(run, f"{dataset} {loss} seed {seed}") for seed, run in by_seed.items()]
+            for loss, by_seed in chosen.items()
         }
+        paper = TABLE_1.get(dataset, {}) if readout == "last" else {}
         pairs = zip(scores["ce_dl"], scores["ce"], strict=True)
         table[dataset] = {
-            **{
-                loss: _loss([runs[dataset, loss, seed] for seed in seeds(runs)], scores[loss], dataset, loss) for loss in LOSSES
-            },
+            **{loss: _loss(list(by_seed.values()), scores[loss], dataset, paper.get(loss)) for loss, by_seed in chosen.items()},
             "ce_dl_minus_ce": _spreads([{key: with_dice[key] - plain[key] for key in plain} for with_dice, plain in pairs]),
             "ce_dl_minus_ce_last_epochs": _spreads(
-                [_tail(runs[dataset, "ce_dl", seed]) - _tail(runs[dataset, "ce", seed]) for seed in seeds(runs)]
+                [_tail(run) - _tail(chosen["ce"][seed]) for seed, run in chosen["ce_dl"].items()]
             ),
         }
     return table
 
 
-def _loss(runs: list[Run], values: list[dict[str, float]], dataset: str, loss: str) -> dict[str, Any]:
-    paper = TABLE_1[dataset][loss] if dataset in TABLE_1 else None
+def _loss(runs: list[Run], values: list[dict[str, float]], dataset: str, paper: dict[str, float] | None) -> dict[str, Any]:
     tails = [run.history.tail(LAST_EPOCHS) for run in runs]
     after, last_epochs = _spreads(values), _spreads([_tail(run) for run in runs])
     for convention, metric in itertools.product(CONVENTIONS, METRICS):
@@ -88,9 +88,9 @@ def _number(value: float) -> float | None:
 
 
 def headline(table: dict[str, dict]) -> dict[str, dict]:
-    """The content of `metrics.json`, the few numbers of a `summary` that DVC shows in one row: for each data set the foreground
-    Dice of each loss after the last epoch, and ``gain``, that of CE + DL minus that of CE. Short keys: DVC heads columns with
-    them (`acdc.ce_dl`)."""
+    """The content of `metrics.json`, the few numbers that DVC shows in one row, of the `summary` of the network on which the
+    verdict rests: for each data set the foreground Dice of each loss, and ``gain``, that of CE + DL minus that of CE. Short
+    keys: DVC heads columns with them (`acdc.ce_dl`)."""
     return {
         dataset: {
             **{loss: values[loss]["foreground"]["dice"] for loss in LOSSES},
@@ -100,34 +100,34 @@ def headline(table: dict[str, dict]) -> dict[str, dict]:
     }
 
 
-def csv_rows(table: dict[str, dict]) -> pd.DataFrame:
-    """Table 1 with one row per data set, loss, convention and metric: mean, std and n over the seeds, the last epochs, paper,
-    difference, direction.
+def csv_rows(tables: dict[str, dict[str, dict]]) -> pd.DataFrame:
+    """Table 1 with one row per network, data set, loss, convention and metric: mean, std and n over the seeds, the last epochs,
+    paper, difference, direction.
 
-    ``paper`` stands beside the convention that it is held against only; ``direction`` compares CE + DL with CE."""
+    ``tables``: the content of `summary.json`. ``paper`` stands beside the network and the convention that it is held against
+    only; ``direction`` compares CE + DL with CE."""
     rows = []
-    for dataset in titles(table):
-        for loss in LOSSES:
-            for convention in CONVENTIONS:
-                for metric in METRICS:
-                    ours = table[dataset][loss]
-                    beside = convention == AVERAGES.get(dataset, "with_background")
-                    rows.append(
-                        {
-                            "dataset": dataset,
-                            "loss": loss,
-                            "convention": convention,
-                            "metric": metric,
-                            "mean": value(table, dataset, loss, convention, metric),
-                            "std": ours["std"][convention][metric],
-                            "seeds": ours["seeds"],
-                            "collapsed": ours["collapsed"],
-                            **{f"last_epochs_{key}": value for key, value in ours["last_epochs"][convention][metric].items()},
-                            "paper": ours["paper"][metric] if beside else None,
-                            "minus_paper": ours["minus_paper"][metric] if beside else None,
-                            "direction": direction(table, dataset, convention, metric) if loss == "ce_dl" else "",
-                        }
-                    )
+    for readout, table in tables.items():
+        for dataset, loss, convention, metric in itertools.product(titles(table), LOSSES, CONVENTIONS, METRICS):
+            ours = table[dataset][loss]
+            beside = readout == "last" and convention == AVERAGES.get(dataset, "with_background")
+            rows.append(
+                {
+                    "readout": readout,
+                    "dataset": dataset,
+                    "loss": loss,
+                    "convention": convention,
+                    "metric": metric,
+                    "mean": value(table, dataset, loss, convention, metric),
+                    "std": ours["std"][convention][metric],
+                    "seeds": ours["seeds"],
+                    "collapsed": ours["collapsed"],
+                    **{f"last_epochs_{key}": value for key, value in ours["last_epochs"][convention][metric].items()},
+                    "paper": ours["paper"][metric] if beside else None,
+                    "minus_paper": ours["minus_paper"][metric] if beside else None,
+                    "direction": direction(table, dataset, convention, metric) if loss == "ce_dl" else "",
+                }
+            )
     return pd.DataFrame(rows)
 
 

@@ -15,6 +15,8 @@ patients have a measure, it is not measured. Else it is
   no difference that matters      where the test of equivalence says that it lies within the measure's margin (`params.yaml`)
   not confirmed                   where neither holds: the detectable difference says what could have been missed.
 A statement that is confirmed or contradicted may lie within the margin as well: then it is too small to matter.
+Each network that is read from a training is judged by itself; the verdict rests on the averaged one where it was kept, as was
+decided before its numbers were known.
 """
 
 import math
@@ -27,6 +29,7 @@ import pandas as pd
 from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
+from cedice.evaluation.runs import decisive
 from cedice.metrics import dice
 from cedice.paper import difference, foreground_difference
 from cedice.params import LOSSES
@@ -123,13 +126,15 @@ def _verdict(row: Any) -> str:
 
 
 def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
-    """The content of `reports/claims.yaml`: each statement with the paper's value as printed, ours, and the verdict.
+    """The content of `reports/claims.yaml`: each statement with the paper's value as printed, ours, and the verdict, of the
+    network on which it rests. ``table``: `judge`, with a column `readout`.
 
     ``tolerance`` is how far `ours` and `interval` may move before the file has to be made again.
     """
     return [
         {
             "study": study,
+            "readout": row["readout"],
             "dataset": row["dataset"],
             "measure": row["measure"],
             "statement": f"the Dice term {row['statement']}",
@@ -141,7 +146,7 @@ def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:
             "tolerance": CLAIM_TOLERANCE,
             "verdict": row["verdict"],
         }
-        for row in table.to_dict("records")
+        for row in table[table["readout"] == decisive(table["readout"])].to_dict("records")
     ]
 
 

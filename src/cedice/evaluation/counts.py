@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cedice.errors import CediceError
@@ -28,6 +29,20 @@ def load_counts(table: Path, classes: int) -> pd.DataFrame:
     wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.iloc[0])
     if wrong.any():
         raise CediceError(f"{table}: the counts of slice {counts['slice'][wrong].iloc[0]} do not add up to its pixels")
+    return counts
+
+
+def load_epochs(table: Path) -> pd.DataFrame:
+    """Read the counts of the last epochs (`paths.epochs`): readout, epoch, slice, patient, class, tp, fp, fn; CediceError where
+    a column is missing or the classes of a slice are not 0, 1, … in order."""
+    columns = ["readout", "epoch", "slice", "patient", "class", "tp", "fp", "fn"]
+    try:
+        counts = read_table(table)[columns].astype(dict.fromkeys(["epoch", "class", "tp", "fp", "fn"], "int64"))
+    except (OSError, ValueError, KeyError) as error:
+        raise CediceError(f"{table}: not a table of counts by epoch ({error}); run the train stage again") from error
+    classes = int(counts["class"].max()) + 1
+    if len(counts) % classes or (counts["class"].to_numpy().reshape(-1, classes) != np.arange(classes)).any():
+        raise CediceError(f"{table}: the classes of a slice are not 0..{classes - 1} in order; run the train stage again")
     return counts
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cedice.evaluation.boundaries import TOLERANCES
-from cedice.paper import LOSS_TITLES, titles
+from cedice.paper import LOSS_TITLES, READOUT_TITLES, titles
 from cedice.reporting.markdown import spread, table, title
 
 _KEYS = {"dataset": "data", "pixels": "pixels of the target"}
@@ -16,8 +16,8 @@ _MEASURES = {
     "recall": "recall",
     "missed": "missed",
 }
-_ABOUT = """Mean ± standard deviation over the seeds; the last column is CE + DL minus CE, seed by seed. Networks after their
-last epoch, validation set.
+_ABOUT = """Mean ± standard deviation over the seeds; the last column is CE + DL minus CE, seed by seed. Validation set;
+network: {network} (the CSV files have the tables of each that was kept).
 """
 _ABOUT_BORDERS = """## Borders
 
@@ -43,13 +43,14 @@ def markdown(
     edges: pd.DataFrame,
     sizes: pd.DataFrame,
     levels: pd.DataFrame,
+    readout: str,
     study: str,
     synthetic: bool,
     classes: dict[str, tuple[str, ...]],
 ) -> str:
-    """All tables for people; ``classes``: the names of a data set's labels."""
+    """All tables for people, of the network ``readout``; ``classes``: the names of a data set's labels."""
     lines = title("Where the losses differ", study, synthetic)
-    lines += [_ABOUT, _ABOUT_BORDERS]
+    lines += [_ABOUT.format(network=READOUT_TITLES[readout]), _ABOUT_BORDERS]
     lines += _table(_named(edges, classes), ["dataset", "class", "n", "measure", "unit"])
     lines += [_ABOUT_TARGETS, *_table(sizes, ["dataset", "pixels", "n", "measure"])]
     if len(levels):

@@ -13,24 +13,26 @@ import pandas as pd
 from cedice.evaluation.counts import regions
 from cedice.evaluation.runs import Runs, seeds
 from cedice.metrics import CONVENTIONS
-from cedice.paper import LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, titles
+from cedice.paper import LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, titles
 from cedice.params import LOSSES
 
 _SEED_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 
 
-def curves(runs: Runs) -> list[dict]:
-    """Dice, IoU and pixel error over the epochs, a chart a data set and metric, means over the seeds."""
+def curves(by_readout: dict[str, Runs]) -> list[dict]:
+    """Dice, IoU and pixel error over the epochs, a chart a data set, network and metric, means over the seeds."""
     drawings = []
-    for dataset, title in titles(dataset for dataset, _, _ in runs).items():
-        epochs = runs[dataset, LOSSES[0], seeds(runs)[0]].history["epoch"].to_list()
-        for metric, metric_title in METRIC_TITLES.items():
+    for dataset, title in titles(dataset for dataset, _, _ in by_readout["last"]).items():
+        for (readout, runs), (metric, metric_title) in itertools.product(by_readout.items(), METRIC_TITLES.items()):
+            epochs = runs[dataset, LOSSES[0], seeds(runs, dataset)[0]].history["epoch"].to_list()
             lines = _lines(runs, dataset, metric)
             last = ", ".join(f"{line['label']} {_shown(line['values'][-1])}" for line in lines)
-            number = len(seeds(runs))
-            words = f"{f'Mean over {number} seeds. ' if number > 1 else ''}After the last epoch: {last}."
+            number = len(seeds(runs, dataset))
+            words = f"{f'Mean over {number} seeds. ' if number > 1 else ''}At the end: {last}."
             drawn = {"x": "epoch", "at": epochs, "lines": lines, "points": False, "log": metric == "pixel_error"}
-            drawings.append(_chart(f"{dataset}-{metric}", f"{title}: {metric_title} on the validation set", words, drawn))
+            name = f"{dataset}-{metric}" + ("" if readout == "last" else f"-{readout}")
+            heading = f"{title}: {metric_title} on the validation set, {READOUT_TITLES[readout]}"
+            drawings.append(_chart(name, heading, words, drawn))
     return drawings
 
 
@@ -38,7 +40,9 @@ def by_patient(runs: Runs) -> list[dict]:
     """What the Dice term changed in each patient's foreground Dice, a chart a data set, a point a seed."""
     drawings = []
     for dataset, title in titles(dataset for dataset, _, _ in runs).items():
-        dice = {loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs)} for loss in LOSSES}
+        dice = {
+            loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs, dataset)} for loss in LOSSES
+        }
         table = pd.DataFrame(dice["ce_dl"]) - pd.DataFrame(dice["ce"])
         table = table.loc[table.mean(axis=1).sort_values(kind="stable").index]
         names, mean = table.index.to_list(), table.mean(axis=1)
@@ -58,7 +62,7 @@ def _lines(runs: Runs, dataset: str, metric: str) -> list[dict]:
     lines = []
     for loss in LOSSES:
         for convention in CONVENTIONS if metric != "pixel_error" else ("foreground",):  # the same in both
-            histories = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs)]
+            histories = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs, dataset)]
             label, dash = LOSS_TITLES[loss], []
             if metric != "pixel_error":
                 label += ", " + convention.replace("_", " ")

@@ -8,8 +8,9 @@ from cedice.paper import TABLE_1, titles
 from cedice.params import LOSSES
 from cedice.reporting.markdown import number, table, title
 
-_ABOUT = """Dice, IoU and pixel error of our networks (means over the seeds) under every average, from the same counts; a batch
-has {batch} slices. `empty`: what a class scores that a group has in neither map, "any" where there is no such group. """
+_ABOUT = """Dice, IoU and pixel error of our networks after the last epoch (means over the seeds) under every average,
+from the same counts; a batch has {batch} slices. `empty`: what a class scores that a group has in neither map, "any"
+where there is no such group. """
 _ABOUT_FIT = """`implied`: what they would have at the paper's pixel error, if 1 − Dice of every group and class grew in
 proportion to it; the IoU of a group and class is then Dice / (2 − Dice). `misfit`: the mean distance of these four numbers
 from the paper's, which the networks' quality hardly touches. An average of one region is excluded by the paper's IoU. """

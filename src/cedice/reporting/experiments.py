@@ -1,24 +1,35 @@
 """What the kept experiments say, for people: the effect of α, leakage, and what else was tried."""
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from cedice.analysis.experiments import Experiment
 from cedice.analysis.response import ALPHA, SPLIT
-from cedice.evaluation.runs import Run, values
-from cedice.paper import CONVENTION_TITLES, DICE_ALONE, LOSS_TITLES, METRIC_TITLES, UNDETERMINED, alpha_title, titles
-from cedice.reporting.markdown import interval, number, spread, table, title, wrapped
+from cedice.evaluation.runs import Run, decisive, values
+from cedice.paper import (
+    CONVENTION_TITLES,
+    DICE_ALONE,
+    LOSS_TITLES,
+    METRIC_TITLES,
+    READOUT_TITLES,
+    UNDETERMINED,
+    alpha_title,
+    titles,
+)
+from cedice.paths import READOUTS
+from cedice.reporting.markdown import interval, networks, number, spread, table, title, wrapped
 
 _ABOUT = """Each is a DVC experiment kept under `experiments/`, with its parameters and the hashes of code, data and results
 that DVC recorded; the gate asks DVC whether they are up to date.
 """
-_ABOUT_ALPHA = f"""## The effect of α
-
-Mean ± standard deviation over the seeds of a row. The differences are of the seeds that every α has ({{shared}}), so that one
-α is compared with another on the same seeds: "minus α = 0" is foreground Dice after the last epoch minus that of α = 0,
-patient by patient (slice by slice where patients are unknown), with the 95 % interval over patients; of one seed it says
-nothing about other seeds. "Last 10 epochs minus α = 0" is the difference of the column "last 10 epochs", pooled over the
-validation set: where it has the other sign, not even the sign is settled. Dice alone is α = {DICE_ALONE:,.0f}: CE then adds a
-millionth to the gradient, whose scale Adam ignores.
+_ABOUT_ALPHA = f"""Mean ± standard deviation over the seeds of a row. The differences are of the seeds that every α has
+({{shared}}), so that one α is compared with another on the same seeds: "minus α = 0" is foreground Dice
+at the end minus that of α = 0, patient by patient (slice by slice where patients are unknown), with the
+95 % interval over patients; of one seed it says nothing about other seeds. "Last 10 epochs minus α = 0"
+is the difference of the column "last 10 epochs", pooled over the validation set: where it has the other
+sign, not even the sign is settled. Dice alone is α = {DICE_ALONE:,.0f}: CE then adds a millionth to the
+gradient, whose scale Adam ignores.
 
 ![The effect of α](response.png)
 """
@@ -28,32 +39,50 @@ on four fifths of the slices instead of the official half. On the same seeds, in
 fit{undetermined}. "Spread": standard deviation over all seeds of the first split, to hold the gain against. "Gap explained":
 what is gained, as a share of the distance to the paper, where that is more than twice the spread and the gain does not go
 beyond it. """
-_ABOUT_OTHERS = """## Others
-
-After the last epoch; † where the network then predicts background only.
+_ABOUT_OTHERS = """At the end; † where the network then predicts background only.
 """
 _OTHER_COLUMNS = {"Dice": "dice_with_background", "foreground Dice": "dice_foreground", "pixel error": "pixel_error_foreground"}
 
 
-def markdown(responses: pd.DataFrame, leaked: pd.DataFrame, experiments: list[Experiment], study: str, synthetic: bool) -> str:
-    """All three for people."""
-    lines = [*title("Experiments", study, synthetic), _ABOUT, *_alphas(responses)]
-    if len(leaked):
-        lines += ["", *_leakage(leaked)]
-    others = [experiment for experiment in experiments if list(experiment.changes) not in ([ALPHA], [f"{study}.{SPLIT}"])]
-    if others:
-        lines += ["", _ABOUT_OTHERS, *_others(others)]
-    return "\n".join(lines) + "\n"
+class Tried(NamedTuple):
+    """What was tried, of one network: `response.response`, `response.leakage`, and the experiments."""
+
+    responses: pd.DataFrame
+    leaked: pd.DataFrame
+    experiments: list[Experiment]
 
 
-def _alphas(responses: pd.DataFrame) -> list[str]:
+def markdown(by_readout: dict[str, Tried], study: str, synthetic: bool) -> str:
+    """All three for people: first of the network on which the verdict rests, then of the other."""
+    lines = [*title("Experiments", study, synthetic), _ABOUT, wrapped(networks(by_readout)), ""]
+    for readout in sorted(by_readout, key=READOUTS.index, reverse=True):
+        tried = by_readout[readout]
+        first = readout == decisive(by_readout)
+        named = f", {READOUT_TITLES[readout]}" if len(by_readout) > 1 else ""
+        lines += [f"## The effect of α{named}", "", *([_ABOUT_ALPHA.format(shared=_shared(tried.responses))] if first else [])]
+        lines += _alphas(tried.responses)
+        if len(tried.leaked):
+            lines += ["", f"## What a split by slice gains{named}", "", *([_about_leakage(tried.leaked), ""] if first else [])]
+            lines += _leakage(tried.leaked)
+        others = [each for each in tried.experiments if list(each.changes) not in ([ALPHA], [f"{study}.{SPLIT}"])]
+        if others:
+            lines += ["", f"## Others{named}", "", *([_ABOUT_OTHERS] if first else []), *_others(others)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _shared(responses: pd.DataFrame) -> str:
+    """The seeds on which every α is compared."""
     named = titles(responses["dataset"])
     shared = {
         dataset: group["shared"].iloc[0].replace(" ", ", ") for dataset, group in responses.groupby("dataset", sort=False)
     }
     alike = len(set(shared.values())) == 1
-    told = f"seed {next(iter(shared.values()))}" if alike else "; ".join(f"{named[name]}: {of}" for name, of in shared.items())
-    rows = []
+    return f"seed {next(iter(shared.values()))}" if alike else "; ".join(f"{named[name]}: {of}" for name, of in shared.items())
+
+
+def _alphas(responses: pd.DataFrame) -> list[str]:
+    named, rows = titles(responses["dataset"]), []
     for row in responses.to_dict("records"):
         means = [
             spread(row[f"{name}_mean"], row[f"{name}_std"]) for name in ("dice", "foreground", "last_epochs", "pixel_error")
@@ -63,7 +92,7 @@ def _alphas(responses: pd.DataFrame) -> list[str]:
         rows.append([named[row["dataset"]], alpha_title(row["alpha"]), str(row["seeds"]), *means, *differences])
     heads = ["data", "α", "seeds", "Dice", "foreground Dice", "last 10 epochs", "pixel error"]
     heads += ["minus α = 0", "95 % interval", "last 10 epochs minus α = 0"]
-    return [_ABOUT_ALPHA.format(shared=told), *table(heads, rows)]
+    return table(heads, rows)
 
 
 def _leakage(leaked: pd.DataFrame) -> list[str]:
@@ -76,10 +105,14 @@ def _leakage(leaked: pd.DataFrame) -> list[str]:
         cells += [number(row["last_epochs_gained"], "+"), number(row["spread"]), number(row["paper"])]
         rows.append([*cells, number(row["share"], digits=".0%")])
     heads = ["data", "loss", "metric", "seeds", "by patient", "by slice", "gained", "gained, last 10 epochs", "spread"]
+    return table([*heads, "the paper", "gap explained"], rows)
+
+
+def _about_leakage(leaked: pd.DataFrame) -> str:
+    named = titles(leaked["dataset"])
     unsure = " and ".join(name for dataset, name in named.items() if dataset in UNDETERMINED)
     undetermined = f" (on {unsure} it is undetermined; this one fits better than that with the background)" if unsure else ""
-    about = wrapped(_ABOUT_LEAKAGE.format(undetermined=undetermined))
-    return ["## What a split by slice gains", "", about, "", *table([*heads, "the paper", "gap explained"], rows)]
+    return wrapped(_ABOUT_LEAKAGE.format(undetermined=undetermined))
 
 
 def _others(others: list[Experiment]) -> list[str]:

@@ -13,42 +13,29 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cedice.evaluation.runs import Run
+from cedice.analysis.response import Points
 from cedice.metrics import LAST_EPOCHS
-from cedice.paper import LOSS_COLOURS, METRIC_TITLES, alpha_title, titles
+from cedice.paper import LOSS_COLOURS, METRIC_TITLES, READOUT_TITLES, alpha_title, titles
 from cedice.params import LOSSES
 from cedice.reporting.drawing import STYLE, curve, finish, loss_lines, plain
 
+Histories = dict[str, dict[str, list[pd.DataFrame]]]  # by network and loss, one a seed
 
-def curves(
-    histories: dict[str, list[pd.DataFrame]], alphas: dict[str, str], title: str, paper: dict[str, dict[str, float]] | None
-) -> Figure:
-    """Figures 4 and 5: Dice, IoU and pixel error of both losses over the epochs, in both headline conventions.
 
-    ``histories``: by loss, one a seed. A line is the mean over the seeds; a band reaches from the lowest to the highest.
-    ``paper`` adds that row of its Table 1 as dotted lines: for real data only.
+def curves(histories: Histories, alphas: dict[str, str], title: str, paper: dict[str, dict[str, float]] | None) -> Figure:
+    """Figures 4 and 5: Dice, IoU and pixel error of both losses over the epochs, in both headline conventions; a row of axes
+    a network.
+
+    A line is the mean over the seeds; a band reaches from the lowest to the highest. ``paper`` adds that row of its Table 1 as
+    dotted lines, beside the network of the last epoch: for real data only.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10, 3.6), layout="constrained")
-        for axes, (metric, name) in zip(figure.subplots(1, 3), METRIC_TITLES.items(), strict=True):
-            for loss in LOSSES:
-                colour, epochs = LOSS_COLOURS[loss], histories[loss][0]["epoch"]
-                for convention, style in (
-                    ("with_background", {"linewidth": 1.4}),
-                    ("foreground", {"linewidth": 1.1, "linestyle": "--"}),
-                ):
-                    if metric == "pixel_error" and convention == "foreground":
-                        continue  # the same number in both conventions
-                    seeds = [history[f"{metric}_{convention}"] for history in histories[loss]]
-                    curve(axes, epochs, seeds, color=colour, **style)
-                if paper:
-                    axes.axhline(paper[loss][metric], color=colour, linewidth=0.9, linestyle=":")
-            axes.set(xlabel="epoch", title=name)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            if metric == "pixel_error":
-                axes.set_yscale("log")  # the first epochs are a hundred times worse than the last
-            else:
-                axes.set_ylim(0, 1)
+        figure = Figure(figsize=(10, 0.6 + 3 * len(histories)), layout="constrained")
+        rows = figure.subplots(len(histories), 3, squeeze=False)
+        for row, (readout, by_loss) in zip(rows, histories.items(), strict=True):
+            for axes, (metric, name) in zip(row, METRIC_TITLES.items(), strict=True):
+                _curves(axes, by_loss, metric, paper if readout == "last" else None)
+                axes.set(xlabel="epoch", title=f"{name}, {READOUT_TITLES[readout]}")
         handles = [
             *loss_lines(alphas),
             Line2D([], [], color="#444444", label="including background"),
@@ -57,6 +44,28 @@ def curves(
         if paper:
             handles.append(Line2D([], [], color="#444444", linestyle=":", label="the paper's Table 1"))
     return finish(figure, handles, title)
+
+
+def _curves(
+    axes: mpl.axes.Axes, histories: dict[str, list[pd.DataFrame]], metric: str, paper: dict[str, dict[str, float]] | None
+) -> None:
+    for loss in LOSSES:
+        colour, epochs = LOSS_COLOURS[loss], histories[loss][0]["epoch"]
+        for convention, style in (
+            ("with_background", {"linewidth": 1.4}),
+            ("foreground", {"linewidth": 1.1, "linestyle": "--"}),
+        ):
+            if metric == "pixel_error" and convention == "foreground":
+                continue  # the same number in both conventions
+            seeds = [history[f"{metric}_{convention}"] for history in histories[loss]]
+            curve(axes, epochs, seeds, color=colour, **style)
+        if paper:
+            axes.axhline(paper[loss][metric], color=colour, linewidth=0.9, linestyle=":")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if metric == "pixel_error":
+        axes.set_yscale("log")  # the first epochs are a hundred times worse than the last
+    else:
+        axes.set_ylim(0, 1)
 
 
 def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str, str], title: str) -> Figure:
@@ -97,25 +106,31 @@ def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
     return finish(figure, handles, title)
 
 
-def response(points: dict[str, dict[float, dict[int, Run]]], title: str) -> Figure:
-    """Foreground Dice against α (`response.by_alpha`): after the last epoch, and the mean of the last ten with its
-    standard deviation from epoch to epoch; a mark a training, lines through the means."""
-    kinds = {"after the last epoch": ("#222222", -0.12, "o"), f"mean of the last {LAST_EPOCHS} epochs": ("#009988", 0.12, "s")}
+def response(points: dict[str, Points], title: str) -> Figure:
+    """Foreground Dice against α: after the last epoch; the mean of the last ten with its standard deviation from epoch to
+    epoch; and of the averaged network. A mark a training, lines through the means. ``points``: by network."""
+    kinds = {
+        "last epoch": ("last", 1, "#222222", "o"),
+        f"mean of the last {LAST_EPOCHS} epochs": ("last", LAST_EPOCHS, "#009988", "s"),
+        "averaged": ("averaged", 1, "#CC3311", "^"),
+    }
+    kinds = {kind: drawn for kind, drawn in kinds.items() if drawn[0] in points}
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 3.8), layout="constrained")
-        named = titles(points)
+        named = titles(points["last"])
         for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
-            places = np.arange(len(points[dataset]))
-            tails = [
-                [run.history["dice_foreground"].tail(LAST_EPOCHS) for run in runs.values()] for runs in points[dataset].values()
-            ]
-            for (kind, (colour, side, marker)), last in zip(kinds.items(), (True, False), strict=True):
-                scores = [[tail.iloc[-1] if last else tail.mean() for tail in by_seed] for by_seed in tails]
-                axes.plot(places + side, [np.mean(of_alpha) for of_alpha in scores], color=colour, linewidth=1.2, label=kind)
+            alphas = list(points["last"][dataset])
+            for number, (kind, (readout, epochs, colour, marker)) in enumerate(kinds.items()):
+                side = 0.24 * (number - (len(kinds) - 1) / 2)
+                by_alpha = points[readout][dataset]
+                places = np.array([alphas.index(alpha) for alpha in by_alpha]) + side
+                tails = [[run.history["dice_foreground"].tail(epochs) for run in runs.values()] for runs in by_alpha.values()]
+                scores = [[tail.mean() for tail in by_seed] for by_seed in tails]
+                axes.plot(places, [np.mean(of_alpha) for of_alpha in scores], color=colour, linewidth=1.2, label=kind)
                 for place, of_alpha, by_seed in zip(places, scores, tails, strict=True):
-                    spread = None if last else [tail.std(ddof=1) for tail in by_seed]
-                    x = place + side + 0.06 * (np.arange(len(of_alpha)) - (len(of_alpha) - 1) / 2)
+                    spread = None if epochs == 1 else [tail.std(ddof=1) for tail in by_seed]
+                    x = place + 0.06 * (np.arange(len(of_alpha)) - (len(of_alpha) - 1) / 2)
                     axes.errorbar(x, of_alpha, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
-            axes.set_xticks(places, [alpha_title(alpha) for alpha in points[dataset]])
+            axes.set_xticks(range(len(alphas)), [alpha_title(alpha) for alpha in alphas])
             axes.set(xlabel="α", ylabel="foreground Dice", title=plain(named[dataset]))
     return finish(figure, axes.get_legend_handles_labels()[0], title)

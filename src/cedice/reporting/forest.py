@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cedice.analysis.verdict import EQUAL, STATEMENTS, TOO_SMALL
-from cedice.paper import titles
+from cedice.evaluation.runs import decisive
+from cedice.paper import READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish, plain
 from cedice.reporting.markdown import counted
 
@@ -23,6 +24,7 @@ _MARKS: dict[str, dict[str, Any]] = {
     "not testable": {"color": "#666666", "marker": "x", "markerfacecolor": "none"},
 }
 _PAPER: dict[str, Any] = {"color": "#000000", "marker": "D", "markersize": 4.5, "linestyle": "none"}
+_LAST: dict[str, Any] = {"color": "#999999", "marker": "|", "markersize": 5, "linewidth": 0.9}
 _PANELS = {  # measures on one axis, by the name of its unit
     "Dice, IoU, surface Dice": ["dice", "iou", "border", "small_targets"],
     "pixel error": ["pixel_error"],
@@ -30,10 +32,13 @@ _PANELS = {  # measures on one axis, by the name of its unit
 
 
 def forest(table: pd.DataFrame, note: str) -> Figure:
-    """``table``: `verdict.judge`; ``note``: where it is from. The data sets stand side by side, two in a row; each has its own
-    scales, one for pixel error and one for all else. On every axis right of 0 is better, so that of pixel error runs
-    backwards."""
-    named = titles(table["dataset"])
+    """``table``: `verdict.judge` of each network, with a column readout; the one on which the verdict rests is drawn, and
+    that of the last epoch, if it is another, as a thin line below. ``note``: where it is from. The data sets stand
+    side by side, two in a row; each has its own scales, one for pixel error and one for all else. On every axis right
+    of 0 is better, so that of pixel error runs backwards."""
+    named, readout = titles(table["dataset"]), decisive(table["readout"])
+    beside = table[table["readout"] == "last"] if readout != "last" else table[:0]
+    table = table[table["readout"] == readout]
     columns = min(2, len(named))
     bands = math.ceil(len(named) / columns)
     heights = [len(measures) + 0.8 for measures in _PANELS.values()] * bands
@@ -47,34 +52,40 @@ def forest(table: pd.DataFrame, note: str) -> Figure:
                     axes.set_axis_off()
                 continue
             dataset, name = list(named.items())[place]
-            rows = {row["measure"]: row for row in table[table["dataset"] == dataset].to_dict("records")}
+            rows, lasts = (
+                {row["measure"]: row for row in part[part["dataset"] == dataset].to_dict("records")} for part in (table, beside)
+            )
             for axes, (unit, measures) in zip(panels, _PANELS.items(), strict=True):
-                _panel(axes, [rows[measure] for measure in measures], unit)
+                _panel(axes, unit, *([of[each] for each in measures if each in of] for of in (rows, lasts)))
             units = counted(max(row["units"] for row in rows.values()), rows["dice"]["unit"])
             panels[0].set_title(plain(f"{name} ({units})"))
     present = {verdict.removesuffix(TOO_SMALL) for verdict in table["verdict"]}
     handles = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
+    if len(beside):
+        handles.append(Line2D([], [], label="last epoch, as the paper reads it", **_LAST))
     if table["paper"].notna().any():
         handles.append(Line2D([], [], label="the paper, one run a row", **_PAPER))
     intervals = "95 % intervals over trainings and patients or slices" if table["low"].notna().any() else "one training a loss"
-    return finish(figure, handles, f"What the Dice term changes: {intervals} ({note})")
+    return finish(figure, handles, f"What the Dice term changes: {intervals} ({note}; network: {READOUT_TITLES[readout]})")
 
 
-def _panel(axes: mpl.axes.Axes, rows: list[dict[str, Any]], unit: str) -> None:
+def _panel(axes: mpl.axes.Axes, unit: str, rows: list[dict[str, Any]], lasts: list[dict[str, Any]]) -> None:
     axes.axvline(0, color="#222222", linewidth=1)
     for place, row in enumerate(rows):
         if not math.isnan(row["mean"]):
-            reach = None if math.isnan(row["low"]) else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
             style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | _MARKS[
                 row["verdict"].removesuffix(TOO_SMALL)
             ]
-            axes.errorbar(row["mean"], place, xerr=reach, **style)
+            axes.errorbar(row["mean"], place, xerr=_reach(row), **style)
         if not pd.isna(row["paper"]):
             axes.plot(row["paper"], place - 0.28, **_PAPER)
+    for place, row in enumerate(lasts):
+        if not math.isnan(row["mean"]):
+            axes.errorbar(row["mean"], place + 0.28, xerr=_reach(row), **_LAST)
     axes.set_yticks(range(len(rows)), [f"{STATEMENTS[row['measure']][0]}\n{_numbers(row)}" for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     better = STATEMENTS[rows[0]["measure"]][1]
-    columns = pd.DataFrame(rows)[["mean", "low", "high", "paper"]].astype(float)
+    columns = pd.DataFrame([*rows, *lasts])[["mean", "low", "high", "paper"]].astype(float)
     ends = [float(end) for end in columns.to_numpy().ravel() if not math.isnan(end)]
     margin = 0.08 * (max([*ends, 0]) - min([*ends, 0])) or 1
     axes.set_xlim(*(min([*ends, 0]) - margin, max([*ends, 0]) + margin)[::better])
@@ -82,6 +93,11 @@ def _panel(axes: mpl.axes.Axes, rows: list[dict[str, Any]], unit: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+
+
+def _reach(row: dict[str, Any]) -> list[list[float]] | None:
+    """From the mean to both ends of its interval."""
+    return None if math.isnan(row["low"]) else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
 
 
 def _numbers(row: dict[str, Any]) -> str:

@@ -15,6 +15,19 @@ def title(text: str, study: str, synthetic: bool) -> list[str]:
     return [f"# {text}, study `{study}`", "", *(SYNTHETIC if synthetic else ())]
 
 
+def networks(readouts: Iterable[str]) -> str:
+    """A sentence or two on which networks a report is about."""
+    if "averaged" not in readouts:
+        return (
+            "The networks are those after the last epoch, as the paper's: these trainings are from before the averaged network "
+            "was kept."
+        )
+    return (
+        "Two networks are read from each training: after the last epoch, as the paper's (last epoch), and the average of "
+        "weights and buffers over about the last tenth of the steps (averaged)."
+    )
+
+
 def wrapped(text: str) -> str:
     """A paragraph in lines of the reports' width."""
     return textwrap.fill(text, 125, break_long_words=False, break_on_hyphens=False)

@@ -18,10 +18,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from cedice import paths
-from cedice.evaluation.runs import Runs
-from cedice.paper import TABLE_1
+from cedice.evaluation.runs import Runs, decisive
+from cedice.paper import READOUT_TITLES, TABLE_1
 from cedice.reporting import charts
 from cedice.reporting.markdown import SYNTHETIC
+from cedice.reporting.noise import BUDGET, SCHEDULES
 
 _RESOURCES = {"style": "page.css", "script": "page.js", "library": "uPlot.iife.min.js", "library_style": "uPlot.min.css"}
 
@@ -35,22 +36,26 @@ dvc repro evaluate@{training}   # its counts per slice and class, of which every
 dvc repro table@{study}                   # Table 1
 dvc repro conventions@{study}             # the averaging conventions
 dvc repro verdict@{study}                 # the verdict and the differences by patient
+dvc repro noise@{study} difference@{study}    # the noise budget; the difference over the epochs
 dvc repro page@{study}                    # this page
 cedice verify                             # do they all follow from what is there?
 ```
 """
 
 
-def render(study: str, runs: Runs, alpha: float, synthetic: bool) -> str:
+def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: bool) -> str:
     """The page of the study whose reports lie under `reports/<study>/`; ``alpha`` is that of CE + DL."""
     folder = paths.reports(study)
+    runs = by_readout[decisive(by_readout)]
     papers = any(dataset in TABLE_1 for dataset, _, _ in runs)
     averages = "Which average the paper took" if papers else "Under every average"
-    tried = _markdown(folder / "experiments.md", opened=("The effect of α",))
+    tried = _markdown(folder / "experiments.md", opened=("The effect of α", f"The effect of α, {READOUT_TITLES['averaged']}"))
     sections = [
         _section("verdict", "The verdict", _figure(folder / "forest.png", _FOREST) + _markdown(folder / "verdict.md")),
         _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
-        _section("curves", "Over the epochs", charts=charts.curves(runs)),
+        _section("curves", "Over the epochs", charts=charts.curves(by_readout)),
+        _section("difference", "Quality or speed?", _markdown(folder / "difference.md", opened=("How to read this",))),
+        _section("noise", "Where the noise comes from", _markdown(folder / "noise.md", opened=(SCHEDULES, BUDGET))),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
         _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),

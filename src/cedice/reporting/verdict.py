@@ -1,12 +1,14 @@
 """The verdict for people."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from cedice.analysis.verdict import EQUAL, TOO_SMALL
+from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
-from cedice.reporting.markdown import counted, interval, number, table, title, wrapped
+from cedice.reporting.markdown import counted, interval, networks, number, table, title, wrapped
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
 _ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and IoU
@@ -20,6 +22,8 @@ contradicted: the corrected p is below 0.05. No difference that matters: the 90 
 describes these very trainings on other patients or slices: a bootstrap of these, and Wilcoxon's signed-rank test. It decides
 nothing, for other trainings differ.{chance} Figures 4 to {last} lie under `figures/`.
 """
+_RESTS = """The verdict rests on the averaged one, as was decided before its numbers were known; that of the last epoch stands
+beside it."""
 _ABOUT_CHANCE = """ The third table takes the spread over our seeds, in the paper's average, and says how often one training a
 loss, as the paper has, would differ as much if the losses were equal, in either direction; in brackets what the uncertainty of
 that spread allows."""
@@ -28,49 +32,73 @@ here in the average over the foreground: where its Table 1 includes the backgrou
 (classes − 1) times as much without it, if the background's own hardly changes.{undetermined}"""
 
 
+LastEpochs = dict[str, dict[str, dict[str, float | None]]]  # {network: {data set: {dice, iou, pixel_error: difference}}}
+
+
 def markdown(
     judged: pd.DataFrame,
     study: str,
     synthetic: bool,
-    last_epochs: dict[str, dict[str, float | None]] | None = None,
+    last_epochs: LastEpochs | None = None,
     by_chance: pd.DataFrame | None = None,
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
-    ``judged``: `verdict.judge`. ``last_epochs``: {data set: {dice, iou, pixel_error: CE + DL minus CE, mean over the last ten
-    epochs}}; where its sign is another than after the last epoch, the text says so. ``by_chance``: `chance.table`.
+    ``judged``: `verdict.judge` of each network, with a column readout. ``last_epochs``: CE + DL minus CE, mean over the last
+    ten epochs; where its sign is another than at the end, the text says so. ``by_chance``: `chance.table`.
     """
     named, figures = titles(judged["dataset"]), figure_numbers(judged["dataset"])
-    lines = title("The verdict", study, synthetic)
-    for dataset in named:
-        rows = judged[judged["dataset"] == dataset].to_dict("records")
-        tails = (last_epochs or {}).get(dataset, {})
-        lines += [
-            _untested(rows, named[dataset], tails, study) if rows[0]["seeds"] == 1 else _tested(rows, named[dataset], tails),
-            "",
-        ]
-    papers, tested = bool(judged["paper"].notna().any()) and not synthetic, bool(judged["p"].notna().any())
+    readouts = list(dict.fromkeys(judged["readout"]))
+    rests = decisive(readouts)
+    rows, last = (judged[judged["readout"] == readout].to_dict("records") for readout in (rests, "last"))
+    papers = bool(judged["paper"].notna().any()) and not synthetic
+    lines = [*title("The verdict", study, synthetic), wrapped(f"{networks(readouts)} {_RESTS if rests != 'last' else ''}"), ""]
+    lines += _words(rows, study, last_epochs)
+    beside = None if rests == "last" else {(row["dataset"], row["measure"]): row for row in last}
+    lines += _judged(rows, papers, beside)
+    lines += ["", "## These trainings on other patients or slices", ""]
+    heads = ["data", "the Dice term …", "95 % interval", "p", "seeds of this sign", "figure"]
+    lines += table(heads, [_of_these(row, named, figures) for row in rows])
+    by_chance = pd.DataFrame() if by_chance is None else by_chance
+    if len(by_chance):
+        lines += ["", "## The paper's differences by chance", "", *_chance(by_chance)]
+    if rests != "last":
+        lines += ["", "## As the paper reads it: after the last epoch", ""]
+        lines += [line.replace("**", "") for line in _words(last, study, last_epochs)] + _judged(last, papers, None)
+    lines += ["", "## How to read this", ""]
+    figure = max(max(numbers.values()) for numbers in figures.values())
+    return "\n".join([*lines, _about(judged, papers, bool(len(by_chance)), figure)])
+
+
+def _words(rows: list[dict[str, Any]], study: str, last_epochs: LastEpochs | None) -> list[str]:
+    """A paragraph a data set."""
+    lines = []
+    for dataset, name in titles(row["dataset"] for row in rows).items():
+        chosen = [row for row in rows if row["dataset"] == dataset]
+        tails = (last_epochs or {}).get(chosen[0]["readout"], {}).get(dataset, {})
+        lines += [_untested(chosen, name, tails, study) if chosen[0]["seeds"] == 1 else _tested(chosen, name, tails), ""]
+    return lines
+
+
+def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, str], dict[str, Any]] | None) -> list[str]:
+    """The table of verdicts; ``beside``: those of the last epoch, by data set and measure, for a column of their own."""
+    named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
     heads += ["95 % interval", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
-    heads += ["n", *(["the paper"] if papers else [])]
+    heads += ["n", *(["the paper"] if papers else []), *([] if beside is None else ["as the paper reads it: last epoch"])]
     body = []
-    for row in judged.to_dict("records"):
+    for row in rows:
         verdict = f"**{row['verdict']}**" + (": one training" if row["verdict"] == "not testable" else "")
         cells = [named[row["dataset"]], row["statement"], verdict, number(row["mean"], "+")]
         numbers = [interval(row["low"], row["high"]), number(row["p"], digits=".3g"), f"{row['margin']:g}"]
         numbers.append(number(row["detectable"]))
         cells += [*(numbers if tested else []), counted(row["units"], row["unit"])]
-        body.append([*cells, number(row["paper"], "+")] if papers else cells)
-    lines += table(heads, body)
-    lines += ["", "## These trainings on other patients or slices", ""]
-    heads = ["data", "the Dice term …", "95 % interval", "p", "seeds of this sign", "figure"]
-    lines += table(heads, [_of_these(row, named, figures) for row in judged.to_dict("records")])
-    by_chance = pd.DataFrame() if by_chance is None else by_chance
-    if len(by_chance):
-        lines += ["", "## The paper's differences by chance", "", *_chance(by_chance)]
-    lines += ["", "## How to read this", ""]
-    last = max(max(numbers.values()) for numbers in figures.values())
-    return "\n".join([*lines, _about(judged, papers, bool(len(by_chance)), last)])
+        cells += [number(row["paper"], "+")] if papers else []
+        if beside is not None:
+            last = beside[row["dataset"], row["measure"]]
+            cells.append(f"{number(last['mean'], '+')}, {last['verdict']}")
+        body.append(cells)
+    return table(heads, body)
 
 
 def _tested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None]) -> str:
@@ -114,16 +142,16 @@ def _of_these(row: dict[str, Any], named: dict[str, str], figures: dict[str, dic
 
 
 def _chance(by_chance: pd.DataFrame) -> list[str]:
-    """A row a data set and metric, a column a readout."""
+    """A row a data set and metric, a column a number that is reported of a training."""
     named = titles(by_chance["dataset"])
-    readouts = list(dict.fromkeys(by_chance["readout"]))
+    reported = list(dict.fromkeys(by_chance["reported"]))
     rows = []
     for (dataset, metric), group in by_chance.groupby(["dataset", "metric"], sort=False):
         cells = [named[dataset], METRIC_TITLES[metric], number(group["paper"].iloc[0], "+")]
         for row in group.to_dict("records"):
             cells.append(f"{row['chance']:.0%} ({row['low']:.0%} to {row['high']:.0%})" if row["seeds"] > 1 else "–")
         rows.append(cells)
-    return table(["data", "metric", "the paper, as printed", *readouts], rows)
+    return table(["data", "metric", "the paper, as printed", *reported], rows)
 
 
 def _about(judged: pd.DataFrame, papers: bool, chance: bool, last: int) -> str:

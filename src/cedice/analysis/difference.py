@@ -1,0 +1,68 @@
+"""Quality or speed? The difference in foreground Dice against the epoch, and what it says of what the Dice term buys.
+
+The rule, written down before any number of the averaged networks was known: where the mean over the seeds lies within the
+margin of Dice (`params.yaml`) from epoch k to the end, the Dice term bought *speed*, and the difference is gone after epoch k;
+where it lies beyond the margin after the last epoch, it bought *quality* (or cost it), as far as this training's length can
+show; where it never leaves the margin, neither. The averaged network after epoch t is that of a training of t epochs, so that
+a curve tells about shorter trainings as well. An answer is settled where the 95 % interval over the seeds says the same after
+the last epoch: wholly within the margin, or wholly beyond it.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cedice.analysis.statistics import LEVEL
+from cedice.evaluation.runs import Runs, seeds
+
+QUALITY, SPEED, NEITHER, UNTESTABLE = "quality", "speed", "neither", "not testable"
+
+
+class Answer(NamedTuple):
+    """Of one data set: `QUALITY` and so on; ``epoch`` from which the difference is gone (of `SPEED`); ``epochs`` of the
+    training; the difference after the last with its interval over the seeds; whether that interval settles it."""
+
+    kind: str
+    epoch: int
+    epochs: int
+    mean: float
+    low: float
+    high: float
+    settled: bool
+
+
+def over_epochs(runs: dict[str, Runs]) -> pd.DataFrame:
+    """One row per network, data set and epoch: readout, dataset, epoch, seeds; mean, std, and low and high of the 95 % interval
+    (Student's t over the seeds) of foreground Dice, pooled over the validation set, CE + DL minus CE. NaN for one seed."""
+    parts = []
+    for readout, by in runs.items():
+        for dataset in dict.fromkeys(name for name, _, _ in by):
+            numbers = seeds(by, dataset)
+            dice = {
+                loss: np.stack([by[dataset, loss, seed].history["dice_foreground"] for seed in numbers])
+                for loss in ("ce", "ce_dl")
+            }
+            differences = pd.DataFrame(dice["ce_dl"] - dice["ce"])
+            mean, std = differences.mean(), differences.std(ddof=1)
+            half = std / np.sqrt(len(numbers)) * stats.t.ppf(1 - LEVEL / 2, max(len(numbers) - 1, 1))
+            part = {"readout": readout, "dataset": dataset, "epoch": by[dataset, "ce", numbers[0]].history["epoch"]}
+            part |= {"seeds": len(numbers), "mean": mean, "std": std, "low": mean - half, "high": mean + half}
+            parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def answer(rows: pd.DataFrame, margin: float) -> Answer:
+    """By the module's rule, from the rows of one network and data set of `over_epochs`."""
+    last: dict[str, Any] = rows.iloc[-1].to_dict()
+    numbers = len(rows), last["mean"], last["low"], last["high"]
+    if last["seeds"] == 1:
+        return Answer(UNTESTABLE, 0, *numbers, False)
+    beyond = np.flatnonzero(~(rows["mean"].abs() <= margin))
+    if len(beyond) and beyond[-1] == len(rows) - 1:
+        return Answer(QUALITY, 0, *numbers, bool(last["low"] > margin or last["high"] < -margin))
+    settled = bool(-margin < last["low"] and last["high"] < margin)
+    if not len(beyond):
+        return Answer(NEITHER, 0, *numbers, settled)
+    return Answer(SPEED, int(rows["epoch"].iloc[beyond[-1] + 1]), *numbers, settled)

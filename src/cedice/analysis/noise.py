@@ -1,0 +1,198 @@
+"""Where the noise of a difference comes from, and how many trainings or units it would take to see one.
+
+D[s, p, e] is CE + DL minus CE of seed s, unit p (a patient, or a slice where patients are unknown) and epoch e of the last K,
+after each of which the training might as well have ended:
+
+    D = μ + T_s + P_p + TP_sp + E_se + R_spe       seeds and units crossed, epochs nested in trainings, all of them random
+
+Of the S × P × K table the mean squares give the variances by the method of moments (what comes out negative is taken as 0):
+
+    rest      R: MS_r,  TP: (MS_sp − MS_r) / K         unit     (MS_p − MS_sp) / (K·S)
+    epoch     (MS_e − MS_r) / P                        training (MS_s − MS_e − MS_sp + MS_r) / (K·P)
+
+A verdict reads one epoch of each of S trainings on P units, so that with `rest` = R + TP
+
+    se² = training / S + epoch / S + unit / P + rest / (S·P)
+
+Neighbouring epochs are alike, those of an averaged network very much so: `epoch` is then too small and `training` too large by
+as much, and their sum holds. With K = 1 both are one number, `training`, and `epoch` is NaN.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from cedice.analysis.statistics import LEVEL, detectable, mean_squares, standard_error
+from cedice.analysis.verdict import PRIMARY, STATEMENTS
+from cedice.evaluation.counts import regions
+from cedice.evaluation.runs import Runs, seeds
+from cedice.metrics import LAST_EPOCHS, METRICS
+from cedice.params import LOSSES
+
+SIZES = (0.003, 0.005, 0.0123)  # differences to be seen; the last is the paper's in Dice on ACDC
+_MOST = 10**6  # trainings or units: more are as good as none
+Readings = dict[tuple[str, str, int], pd.DataFrame]  # `readings` by (data set, loss, seed)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variances of the paired differences."""
+
+    epoch: float
+    training: float
+    unit: float
+    rest: float
+
+
+def components(differences: np.ndarray) -> Components:
+    """``differences``: (seeds, units, epochs), at least two seeds and two units; the module's equations."""
+    seeds_, units, epochs = differences.shape
+    by_training, by_epoch = differences.mean(axis=2), differences.mean(axis=1)
+    of_seeds, of_units, of_both = (epochs * square for square in mean_squares(by_training))
+    if epochs == 1:
+        parts = math.nan, (of_seeds - of_both) / units, (of_units - of_both) / seeds_, of_both
+    else:
+        of_training = by_training.mean(axis=1)
+        of_epochs = units * ((by_epoch - of_training[:, None]) ** 2).sum() / (seeds_ * (epochs - 1))
+        rest = differences - by_training[:, :, None] - by_epoch[:, None, :] + of_training[:, None, None]
+        of_rest = (rest**2).sum() / (seeds_ * (epochs - 1) * (units - 1))
+        parts = (
+            (of_epochs - of_rest) / units,
+            (of_seeds - of_epochs - of_both + of_rest) / (epochs * units),
+            (of_units - of_both) / (epochs * seeds_),
+            of_rest + max(of_both - of_rest, 0) / epochs,
+        )
+    return Components(*(float(np.maximum(part, 0)) for part in parts))
+
+
+def contributions(parts: Components, seeds: int, units: int) -> Components:
+    """What each adds to se² of ``seeds`` trainings a loss on ``units`` units."""
+    return Components(parts.epoch / seeds, parts.training / seeds, parts.unit / units, parts.rest / (seeds * units))
+
+
+def design(parts: Components, seeds: float, units: float) -> tuple[float, float]:
+    """(se, df) that the test of `statistics` is to be expected to have with so many seeds and units."""
+    of_trainings = float(np.nansum([parts.epoch, parts.training]))
+    squares = units * of_trainings + parts.rest, seeds * parts.unit + parts.rest, parts.rest
+    return standard_error(*squares, seeds, units)
+
+
+def needed(parts: Components, size: float, level: float, seeds: int = 0, units: int = 0) -> float:
+    """How many trainings a loss at ``units`` units, or units at ``seeds`` trainings, find a true difference of ``size`` at
+    ``level`` with 80 % power; ∞ where no number is enough, for what the others leave is too much. Give one of the two."""
+
+    def found(number: float) -> bool:
+        return detectable(*design(parts, seeds or number, units or number), level) <= size
+
+    if not found(_MOST):
+        return math.inf
+    few, many = 1, 2
+    while not found(many):
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if found(middle) else (middle, many)
+    return float(many)
+
+
+def readings(counts: pd.DataFrame) -> pd.DataFrame:
+    """`regions` (dice, iou, pixel_error) of every network, epoch and unit of the counts of the last epochs
+    (`evaluation.counts.load_epochs`)."""
+    keys = ["readout", "epoch"]
+    sums = counts.groupby([*keys, "patient", "class"], sort=False)[["tp", "fp", "fn"]].sum().reset_index()
+    return pd.concat({key: regions(part) for key, part in sums.groupby(keys, sort=False)}, names=keys)
+
+
+def after_the_last(runs: dict[str, Runs], key: tuple[str, str, int]) -> pd.DataFrame:
+    """The same from a training's counts after its last epoch, of which alone there are counts of each slice."""
+    found = {(readout, len(by[key].history)): regions(by[key].counts) for readout, by in runs.items()}
+    return pd.concat(found, names=["readout", "epoch"])
+
+
+def paired(tables: Readings, dataset: str, readout: str, measure: str) -> np.ndarray | None:
+    """(seeds, units, epochs) differences CE + DL minus CE, without units that have no value somewhere; None where trainings
+    validate other units, as folds do."""
+    numbers = list(dict.fromkeys(seed for name, _, seed in tables if name == dataset))
+    by_loss = [[tables[dataset, loss, seed].loc[readout][measure].unstack("epoch") for seed in numbers] for loss in LOSSES]
+    units = by_loss[0][0].index
+    if any(set(each.index) != set(units) for of_loss in by_loss for each in of_loss):
+        return None
+    without, with_dice = (np.stack([each.loc[units].to_numpy() for each in of_loss]) for of_loss in by_loss)
+    differences = with_dice - without
+    return differences[:, np.isfinite(differences).all(axis=(0, 2))]
+
+
+def budget(tables: Readings, readouts: tuple[str, ...], units: dict[str, str]) -> pd.DataFrame:
+    """One row per data set, measure and network: dataset, measure, readout, unit, epochs, seeds, units; sd_epoch, sd_training,
+    sd_unit, sd_rest (of the components) and share_… (of se²); error, detectable; seeds_for_… and units_for_… each of `SIZES`.
+
+    The level is that of the first step of Holm's correction in the verdict. NaN throughout for one seed, for fewer than
+    two units and where trainings validate other units. ``units``: by data set "patient" or "slice".
+    """
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in tables))
+    rows = []
+    for dataset in datasets:
+        for measure in METRICS:
+            level = LEVEL / (len(datasets) * (1 if measure == PRIMARY else len(STATEMENTS) - 1))
+            for readout in readouts:
+                differences = paired(tables, dataset, readout, measure)
+                keys = {"dataset": dataset, "measure": measure, "readout": readout, "unit": units[dataset]}
+                rows.append(keys | _row(differences, level))
+    return pd.DataFrame(rows)
+
+
+def _row(differences: np.ndarray | None, level: float) -> dict[str, float]:
+    seeds_, units, epochs = (0, 0, 0) if differences is None else differences.shape
+    row: dict[str, float] = {"epochs": epochs, "seeds": seeds_, "units": units}
+    names = [field.name for field in fields(Components)]
+    if differences is None or seeds_ < 2 or units < 2:
+        columns = [f"{kind}_{name}" for kind in ("sd", "share") for name in names]
+        columns += ["error", "detectable", *(f"{kind}_for_{size}" for kind in ("seeds", "units") for size in SIZES)]
+        return row | dict.fromkeys(columns, math.nan)
+    parts = components(differences)
+    error, freedom = design(parts, seeds_, units)
+    adds = contributions(parts, seeds_, units)
+    row |= {f"sd_{name}": math.sqrt(getattr(parts, name)) for name in names}
+    row |= {f"share_{name}": getattr(adds, name) / error**2 if error else math.nan for name in names}
+    row |= {"error": error, "detectable": detectable(error, freedom, level)}
+    row |= {f"seeds_for_{size}": needed(parts, size, level, units=units) for size in SIZES}
+    return row | {f"units_for_{size}": needed(parts, size, level, seeds=seeds_) for size in SIZES}
+
+
+def next_hour(table: pd.DataFrame, hours: dict[str, float]) -> pd.DataFrame:
+    """What an hour of more trainings would bring, of a `budget` of one network, in `PRIMARY`: one row per data set with several
+    seeds: dataset, unit, of_units (share of se² that no training takes away), pairs (an hour has), detectable, after (what is
+    detectable then), limit (with any number of trainings).
+
+    ``hours``: by data set, of one training of each loss.
+    """
+    rows = []
+    chosen = table[(table["measure"] == PRIMARY) & table["error"].notna()]
+    for row in chosen.to_dict("records"):
+        parts = Components(*(row[f"sd_{field.name}"] ** 2 for field in fields(Components)))
+        level, pairs = LEVEL / table["dataset"].nunique(), 1 / hours[row["dataset"]]
+        after = detectable(*design(parts, row["seeds"] + pairs, row["units"]), level)
+        limit = detectable(*design(parts, _MOST, row["units"]), level)
+        keys = {"dataset": row["dataset"], "unit": row["unit"], "of_units": row["share_unit"]}
+        rows.append(keys | {"pairs": pairs, "detectable": row["detectable"], "after": after, "limit": limit})
+    return pd.DataFrame(rows)
+
+
+def schedules(runs: dict[str, Runs]) -> pd.DataFrame:
+    """One row per data set, schedule of the learning rate and network: dataset, schedule, readout, seeds; of each loss
+    the mean of foreground Dice over the last ten epochs (over the seeds) and its standard deviation from epoch to
+    epoch (root mean square over the seeds), <loss>_mean and <loss>_std."""
+    rows = []
+    for dataset in dict.fromkeys(dataset for dataset, _, _ in runs["last"]):
+        for readout, by in runs.items():
+            numbers = seeds(by, dataset)
+            schedule = by[dataset, LOSSES[0], numbers[0]].record["settings"].get("schedule", "constant")
+            row: dict[str, object] = {"dataset": dataset, "schedule": schedule, "readout": readout, "seeds": len(numbers)}
+            for loss in LOSSES:
+                tails = [by[dataset, loss, seed].history["dice_foreground"].tail(LAST_EPOCHS) for seed in numbers]
+                row[f"{loss}_mean"] = np.mean([tail.mean() for tail in tails])
+                row[f"{loss}_std"] = np.sqrt(np.mean([tail.var(ddof=1) for tail in tails]))
+            rows.append(row)
+    return pd.DataFrame(rows)
