@@ -20,7 +20,8 @@ def breakdown(job: Job) -> None:
         parts = [table[name].assign(readout=readout) for readout, table in tables.items()]
         write_csv(folder / f"{name}.csv", pd.concat(parts)[["readout", *tables["last"][name]]])
     shown = decisive(networks)
-    write_text(folder / "breakdown.md", markdown(*tables[shown].values(), shown, job.study, job.synthetic, classes))
+    edges, sizes, levels = tables[shown].values()
+    write_text(folder / "breakdown.md", markdown(edges, sizes, levels, shown, job.study, job.synthetic, classes))
     print(f"{folder / 'breakdown.md'} written")
 
 
