@@ -1,4 +1,4 @@
-"""Draw Figures 2 and 3, five validation slices with their predictions: the only figures that need images."""
+"""Draw Figures 2 and 3, five validation slices with the averaged networks' predictions: the only figures that need images."""
 
 from cedice import paths
 from cedice.data import slices
@@ -16,11 +16,11 @@ def samples(job: Job) -> None:
     with replacing(paths.samples(job.study), folder=True) as new:
         for number, loss in enumerate(LOSSES, start=2):
             files = {
-                dataset: paths.predictions(Training(job.study, dataset, loss, first[dataset]), "last")
+                dataset: paths.predictions(Training(job.study, dataset, loss, first[dataset]), "averaged")
                 for dataset in job.datasets
             }
             labels = {dataset: read_arrays(file, "labels")[0] for dataset, file in files.items()}
-            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, first seed)"
+            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, first seed, averaged)"
             save_figure(predictions(validation, labels, title), new / f"figure{number}.png")
     print(f"Figures 2 and 3 in {paths.samples(job.study)}")
 

@@ -41,9 +41,12 @@ def test_borders_by_hand():
     assert found.loc["assd", "difference_std"] == pytest.approx(np.std([-1, 0], ddof=1), abs=1e-6)
     assert found.loc["one_sided", "ce_mean"] == pytest.approx(1 / 6, abs=1e-6)
     assert found.loc["surface_dice_2", "ce_mean"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
-    text = markdown(found.reset_index(), targets_frame(), levels_frame(), "small", False, {"acdc": ("background", "heart")})
+    text = markdown(
+        found.reset_index(), targets_frame(), levels_frame(), "averaged", "small", False, {"acdc": ("background", "heart")}
+    )
     assert "| ACDC | heart | 3 | ASSD | pixel | 2.0000 ± 0.0000 | 1.5000 ± 0.7071 | -0.5000 ± 0.7071 |" in text
     assert "| ACDC | basal | heart | 3 | Dice | 0.6667 | 1.0000 | +0.3333 |" in text
+    assert "network: averaged" in text
     assert "ynthetic" not in text
 
 

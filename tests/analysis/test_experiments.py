@@ -19,7 +19,7 @@ from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.runs import Run
 from cedice.params import LOSSES
 from cedice.pipeline import keep
-from cedice.reporting.experiments import markdown
+from cedice.reporting.experiments import Tried, markdown
 
 MADE = ("experiments.md", "response.csv", "leakage.csv", "response.png")
 
@@ -91,10 +91,14 @@ def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
 def test_other_experiments_are_listed_with_their_changes_and_collapses(base):
     points = response.by_alpha(base, 1.0, [])
     no_norm = Experiment("no-norm", {"small.train.norm": "none"}, {("acdc", "ce", 0): run_of(BASE * 0, collapsed=(1, 1))})
-    text = markdown(response.response(points), response.leakage(base, [no_norm], "small"), [no_norm], "small", False)
+    tried = Tried(response.response(points), response.leakage(base, [no_norm], "small"), [no_norm])
+    text = markdown({"last": tried}, "small", False)
     assert "| no-norm | `small.train.norm: none` | ACDC | CE | 0 | 2 | 2 (1–2) |" in text
     assert "0.0000†" in text
     assert "What a split by slice gains" not in text
+    both = markdown({"last": tried, "averaged": tried._replace(experiments=[])}, "small", False)
+    headings = [line for line in both.splitlines() if line.startswith("#")][1:]
+    assert headings == ["## The effect of α, averaged", "## The effect of α, last epoch", "## Others, last epoch"]
 
 
 def test_an_alpha_beyond_all_measure_is_called_dice_alone():
@@ -128,10 +132,15 @@ def test_the_committed_report_follows_from_the_kept_experiments(reported, stage)
 
 
 def test_kept_with_the_parameters_of_the_project_it_is_no_experiment(reported, stage):
-    assert experiments.load("demo", params.load()) == []
+    assert experiments.load("demo", params.load(), "last") == []
     folder = min(paths.experiments("small").iterdir())
     (folder / "params.yaml").write_text("loss: {ce_dl: {alpha: 1.0}}\n")
     assert "its parameters are the project's own; delete it" in stage("experiments", "--study", "small")
+
+
+def test_a_kept_experiment_without_the_averaged_network_has_none_of_its_trainings(reported):
+    project = params.load()
+    assert len(experiments.load("small", project, "last")) > len(experiments.load("small", project, "averaged")) == 0
 
 
 def test_an_experiment_that_is_not_there_is_one_line(project, stage, command):

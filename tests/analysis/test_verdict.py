@@ -10,7 +10,7 @@ from cedice.analysis import verdict
 from cedice.analysis.statistics import paired
 from cedice.analysis.verdict import Measured
 from cedice.errors import CediceError
-from cedice.reporting.verdict import markdown
+from cedice.reporting import verdict as reported
 
 PIXELS = 1000
 
@@ -43,6 +43,11 @@ BASE = np.linspace(0.5, 0.8, 12)
 PATIENTS = {"acdc": "patient"}
 
 
+def markdown(table: pd.DataFrame, *arguments) -> str:
+    """Of trainings from before the averaged network was kept."""
+    return reported.markdown(table.assign(readout="last"), *arguments)
+
+
 def test_patients_by_hand():
     found = verdict.patients(measured(np.array([0.5, 1.0]))).loc["p0"]
     assert found["dice"] == pytest.approx(100 / 150)
@@ -72,7 +77,7 @@ def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
     assert table.loc["dice", "agreeing"] == 2
     assert table.loc["dice", "paper"] == pytest.approx(2 * 0.0123)  # of two classes, the background unchanged
     assert table.loc["pixel_error", "paper"] == pytest.approx(-0.0009)
-    assert verdict.claims(table.reset_index(), "small")[0]["paper"] == 0.0123  # as printed
+    assert verdict.claims(table.reset_index().assign(readout="last"), "small")[0]["paper"] == 0.0123  # as printed
     assert pd.isna(table.loc["border", "paper"])
 
 
@@ -130,8 +135,26 @@ def test_one_training_confirms_nothing():
 
 def test_another_sign_over_the_last_ten_epochs_is_told():
     table = verdict.judge(study([BASE], [BASE - 0.1]), PATIENTS, MARGINS)
-    text = markdown(table, "own", False, {"acdc": {"dice": 0.02, "iou": -0.1, "pixel_error": None}})
+    text = markdown(table, "own", False, {"last": {"acdc": {"dice": 0.02, "iou": -0.1, "pixel_error": None}}})
     assert "Over the last ten epochs the difference has the other sign: foreground Dice +0.02." in text
+
+
+def test_the_verdict_rests_on_the_averaged_networks_and_that_of_the_last_epoch_stands_beside_it():
+    averaged = verdict.judge(study([BASE] * 3, [BASE + 0.1] * 3), PATIENTS, MARGINS).assign(readout="averaged")
+    last = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS).assign(readout="last")
+    table = pd.concat([last, averaged], ignore_index=True)
+    tails = {"averaged": {"acdc": {"dice": -0.01}}, "last": {"acdc": {"dice": 0.01}}}
+    text = reported.markdown(table, "small", False, tails)
+    above, below = text.split("## As the paper reads it: after the last epoch")
+    assert "Confirmed: that the Dice term raises Dice" in above
+    assert "the other sign: foreground Dice -0.01" in above
+    assert f"| {last['mean'][0]:+.4f}, not confirmed |" in above
+    assert "Not confirmed: that the Dice term raises Dice" in below
+    assert "the other sign" not in below
+    claims = verdict.claims(table, "small")
+    assert len(claims) == len(verdict.STATEMENTS)
+    assert {(claim["readout"], claim["verdict"]) for claim in claims} == {("averaged", "confirmed")}
+    assert "As the paper reads it" not in markdown(last, "small", False)
 
 
 def test_own_data_hears_nothing_of_the_paper():

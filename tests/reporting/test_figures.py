@@ -12,6 +12,7 @@ from cedice.data.slices import Slices
 from cedice.evaluation.runs import Run
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.paper import TABLE_1
+from cedice.paths import READOUTS
 from cedice.reporting import figures, samples
 from cedice.reporting.forest import forest
 from cedice.reporting.network import network
@@ -39,7 +40,7 @@ def judged() -> pd.DataFrame:
         row |= {"low": mean - half, "high": mean + half, "verdict": "not measured" if np.isnan(mean) else verdict}
         rows.append(row)
     rows[0]["paper"] = 0.0164
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(readout="last")
 
 
 def drawn():
@@ -50,7 +51,7 @@ def drawn():
     histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
     yield network(NETWORK)
     yield samples.predictions(validation, labels, "predictions")
-    yield figures.curves(histories, alphas, "curves", TABLE_1["acdc"])
+    yield figures.curves({"last": histories, "averaged": histories}, alphas, "curves", TABLE_1["acdc"])
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
     yield figures.errors({dataset: {"ce": [profile] * 2, "ce_dl": [profile]} for dataset in validation}, alphas, "errors")
     means = {f"{loss}_{kind}": [0.5, 0.8] for loss in alphas for kind in ("mean", "std")}
@@ -61,7 +62,9 @@ def drawn():
     yield figures.sizes(pd.concat(rows), alphas, "sizes")
     yield forest(judged(), "verdict")
     runs = {0: Run(None, history, {}), 1: Run(None, history + 0.01, {})}
-    yield figures.response({name: {0.0: runs, 1.0: {0: runs[0]}} for name in validation}, "response")
+    yield figures.response(
+        {kind: {name: {0.0: runs, 1.0: {0: runs[0]}} for name in validation} for kind in READOUTS}, "response"
+    )
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):
@@ -93,7 +96,7 @@ def test_the_network_figure_shows_measured_shapes():
 def test_the_papers_lines_stand_only_beside_real_data(with_paper):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
     both = {"ce": [history], "ce_dl": [history]}
-    figure = figures.curves(both, {"ce": "0", "ce_dl": "1"}, "t", TABLE_1["acdc"] if with_paper else None)
+    figure = figures.curves({"last": both}, {"ce": "0", "ce_dl": "1"}, "t", TABLE_1["acdc"] if with_paper else None)
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == ([0.9090, 0.9213] if with_paper else [])
 
@@ -101,7 +104,7 @@ def test_the_papers_lines_stand_only_beside_real_data(with_paper):
 def test_a_curve_is_the_mean_of_the_seeds_and_its_band_reaches_to_the_extremes():
     columns = [f"{metric}_{convention}" for metric in METRICS for convention in CONVENTIONS]
     seeds = [pd.DataFrame({"epoch": [1, 2], **{name: [value, 0.5] for name in columns}}) for value in (0.1, 0.2, 0.6)]
-    axes = figures.curves({"ce": seeds, "ce_dl": seeds[:1]}, {"ce": "0", "ce_dl": "1"}, "t", None).axes[0]
+    axes = figures.curves({"last": {"ce": seeds, "ce_dl": seeds[:1]}}, {"ce": "0", "ce_dl": "1"}, "t", None).axes[0]
     assert axes.lines[0].get_ydata() == pytest.approx([0.3, 0.5])
     bands = [band.get_paths()[0].get_extents() for band in axes.collections]
     assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.6)] * 2  # of CE alone, in both conventions
@@ -118,6 +121,21 @@ def test_the_forest_shows_differences_intervals_and_the_paper_and_better_lies_to
     assert not other.collections  # one training has no interval
 
 
+def test_the_last_epoch_lies_thin_below_the_averaged_network_and_the_paper_beside_it_alone():
+    averaged = judged().assign(readout="averaged")
+    averaged[["mean", "low", "high"]] /= 2
+    both = pd.concat([judged(), averaged])
+    above = forest(both, "a test").axes[0]
+    assert [line.get_xdata()[0] for line in above.lines if line.get_marker() == "o"] == pytest.approx([0.025, 0.03, -0.05])
+    thin = next(line for line in above.lines if line.get_color() == "#999999" and line.get_marker() == "|")
+    assert thin.get_xdata()[0] == 0.05
+    history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
+    losses = {"ce": [history], "ce_dl": [history]}
+    figure = figures.curves({"last": losses, "averaged": losses}, {"ce": "0", "ce_dl": "1"}, "t", TABLE_1["acdc"])
+    dotted = [[line for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
+    assert [len(lines) for lines in dotted] == [2, 2, 2, 0, 0, 0]
+
+
 @pytest.mark.parametrize("name", ["a$_{1^$b", "$x$", "a_b^c", "100 %", r"a\\b"])
 def test_figures_take_any_name(tmp_path, name):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
@@ -125,7 +143,7 @@ def test_figures_take_any_name(tmp_path, name):
     both, alphas, part = {"ce": [history], "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}, val(9, 2)
     named = Slices(part.images, part.masks, part.index.assign(slice=name))
     made = [
-        figures.curves(both, alphas, name, None),
+        figures.curves({"last": both}, alphas, name, None),
         figures.errors({name: {"ce": [profile], "ce_dl": [profile]}}, alphas, name),
         samples.predictions({name: named}, {name: part.masks}, name),
         forest(judged().assign(dataset=lambda table: table["dataset"].replace("mine", name)), name),

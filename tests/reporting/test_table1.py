@@ -23,7 +23,7 @@ RECORD = {
 
 
 def markdown(summary: dict, runs: Runs, study: str, synthetic: bool, alpha: float) -> str:
-    return reported.markdown(summary, runs, study, synthetic, alpha, UNITS)
+    return reported.markdown({"last": summary}, runs, study, synthetic, alpha, UNITS)
 
 
 def counts_with(wrong: int, classes: int) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def runs_with(ce: int, ce_dl: int, more: tuple[tuple[int, int], ...] = ()) -> Ru
 
 
 def test_the_keys_are_stable_and_the_values_those_of_the_counts():
-    found = table1.summary(runs_with(20, 10))
+    found = table1.summary(runs_with(20, 10), "last")
     assert list(found) == ["acdc", "covid19"]
     loss = found["acdc"]["ce_dl"]
     assert list(loss) == [*METRICS, "foreground", "std", "seeds", "collapsed", "last_epochs", "paper", "minus_paper"]
@@ -74,7 +74,7 @@ def test_the_keys_are_stable_and_the_values_those_of_the_counts():
 def test_the_difference_over_the_last_epochs_is_that_of_their_means():
     runs = runs_with(20, 10)
     runs["acdc", "ce_dl", 0] = run_with(10, 4, epochs=1)  # the others end 0.1 above their nine epochs before
-    found = table1.summary(runs)["acdc"]
+    found = table1.summary(runs, "last")["acdc"]
     last, tail = (found[key]["foreground"]["dice"]["mean"] for key in ("ce_dl_minus_ce", "ce_dl_minus_ce_last_epochs"))
     assert tail == pytest.approx(last + 0.09, abs=1e-6)
 
@@ -82,14 +82,14 @@ def test_the_difference_over_the_last_epochs_is_that_of_their_means():
 def test_several_seeds_give_a_mean_with_its_spread():
     # Pixel errors on ACDC: CE 20, 40, 60 of 400; CE + DL 10, 20, 60; differences −10, −20, 0.
     runs = runs_with(20, 10, more=((40, 20), (60, 60)))
-    found = table1.summary(runs)["acdc"]
+    found = table1.summary(runs, "last")["acdc"]
     assert found["ce"]["seeds"] == 3
     assert found["ce"]["pixel_error"] == pytest.approx(0.1)
     assert found["ce"]["std"]["with_background"]["pixel_error"] == pytest.approx(0.05)
     change = found["ce_dl_minus_ce"]["foreground"]["pixel_error"]
     assert change == {"mean": pytest.approx(-0.025), "std": pytest.approx(0.025), "n": 3}
     assert found["ce"]["last_epochs"]["foreground"]["pixel_error"]["std"] == pytest.approx(0.05)
-    text = markdown(table1.summary(runs), runs, "small", synthetic=False, alpha=1)
+    text = markdown(table1.summary(runs, "last"), runs, "small", synthetic=False, alpha=1)
     assert "0.1000 ± 0.0500 |" in text
     assert "-0.0250 ± 0.0250 |" in text
     assert text.count("1.5 min") == 2 * 2 * 3  # a line for each training
@@ -98,19 +98,19 @@ def test_several_seeds_give_a_mean_with_its_spread():
 def test_a_collapsed_network_is_named():
     runs = runs_with(20, 10, more=((40, 20),))
     runs["acdc", "ce", 1] = run_with(40, 4, collapsed=1)
-    found = table1.summary(runs)
+    found = table1.summary(runs, "last")
     assert (found["acdc"]["ce"]["collapsed"], found["acdc"]["ce_dl"]["collapsed"]) == (1, 0)
     text = markdown(found, runs, "small", synthetic=False, alpha=1)
-    assert "† **Collapsed**: ACDC, CE: in 1 of 2 trainings" in text
+    assert "† **Collapsed**: ACDC, CE, last epoch: in 1 of 2 trainings" in text
     assert text.count("†") == 2 * 3 + 1  # both conventions, three metrics, the note
-    assert "Collapsed" not in markdown(table1.summary(runs_with(20, 10)), runs_with(20, 10), "small", False, 1)
+    assert "Collapsed" not in markdown(table1.summary(runs_with(20, 10), "last"), runs_with(20, 10), "small", False, 1)
 
 
 @pytest.mark.parametrize(("ce", "ce_dl", "up", "error"), [(20, 10, "↑", "↓"), (10, 20, "↓", "↑"), (10, 10, "=", "=")])
 def test_arrows_say_what_happened(ce, ce_dl, up, error):
     runs = runs_with(ce, ce_dl)
-    found = table1.summary(runs)
-    rows = table1.csv_rows(found).query("loss == 'ce_dl'")
+    found = table1.summary(runs, "last")
+    rows = table1.csv_rows({"last": found}).query("loss == 'ce_dl'")
     assert set(rows.query("metric != 'pixel_error'")["direction"]) == {up}
     assert set(rows.query("metric == 'pixel_error'")["direction"]) == {error}
     text = markdown(found, runs, "small", synthetic=False, alpha=1)
@@ -120,39 +120,68 @@ def test_arrows_say_what_happened(ce, ce_dl, up, error):
 
 
 def test_the_csv_has_every_number_once():
-    rows = table1.csv_rows(table1.summary(runs_with(20, 10)))
-    assert len(rows) == len(DATASETS) * len(LOSSES) * len(CONVENTIONS) * len(METRICS)
-    assert not rows.duplicated(["dataset", "loss", "convention", "metric"]).any()
+    rows = table1.csv_rows(
+        {"last": table1.summary(runs_with(20, 10), "last"), "averaged": table1.summary(runs_with(20, 10), "averaged")}
+    )
+    assert len(rows) == 2 * len(DATASETS) * len(LOSSES) * len(CONVENTIONS) * len(METRICS)
+    assert not rows.duplicated(["readout", "dataset", "loss", "convention", "metric"]).any()
 
 
 def test_synthetic_data_is_called_synthetic():
     runs = runs_with(20, 10)
-    found = table1.summary(runs)
+    found = table1.summary(runs, "last")
     assert "not comparable" in markdown(found, runs, "demo", synthetic=True, alpha=1)
     real = markdown(found, runs, "small", synthetic=False, alpha=0.5)
     assert "ynthetic" not in real
     assert "CE + 0.5 · DL" in real
-    short = reported.terminal(found, "demo", synthetic=True, alpha=1)
+    short = reported.terminal({"last": found, "averaged": found}, "demo", synthetic=True, alpha=1)
     assert len(short.splitlines()) <= 10
     assert "synthetic data" in short.splitlines()[0]
     assert all("(synthetic)" in line for line in short.splitlines()[2:])
-    assert "ACDC      CE + DL  0.9749↑" in reported.terminal(found, "small", synthetic=False, alpha=1)
+    assert "ACDC      last epoch  CE + DL  0.9749↑" in reported.terminal({"last": found}, "small", synthetic=False, alpha=1)
+
+
+def test_both_networks_stand_in_the_table_and_the_paper_beside_the_last_epoch_alone():
+    last, averaged = runs_with(20, 10), runs_with(8, 10)
+    tables = {"last": table1.summary(last, "last"), "averaged": table1.summary(averaged, "averaged")}
+    assert tables["averaged"]["acdc"]["ce"]["paper"] == dict.fromkeys(METRICS)
+    assert tables["averaged"]["acdc"]["ce"]["minus_paper"] == dict.fromkeys(METRICS)
+    rows = table1.csv_rows(tables).set_index("readout")
+    assert rows.loc["last", "paper"].notna().sum() == 12
+    assert rows.loc["averaged", "paper"].isna().all()
+    text = reported.markdown(tables, last, "small", False, 1, UNITS)
+    assert "| the paper | last epoch | CE |" in text
+    assert text.count("| averaged | CE |") == 2 * 2  # of Table 1 and of the last epochs, in both averages
+    assert text.count("ours minus the paper's | last epoch |") == 2
+    assert "seed by seed | averaged | " in text
+    assert "are from before the averaged network" not in text
+    assert "are from before the averaged" in " ".join(markdown(tables["last"], last, "small", False, 1).split())
+
+
+def test_data_sets_may_have_other_seeds():
+    runs = runs_with(20, 10, more=((40, 20),))
+    del runs["acdc", "ce", 1], runs["acdc", "ce_dl", 1]
+    found = table1.summary(runs, "last")
+    assert (found["acdc"]["ce"]["seeds"], found["covid19"]["ce"]["seeds"]) == (1, 2)
+    text = " ".join(markdown(found, runs, "small", False, 1).split())
+    assert "of COVID-19: 2 trainings (seeds 0, 1); ACDC: 1 training (seed 0): counts" in text
+    assert "(1 training or 2 trainings a row)" in reported.terminal({"last": found}, "small", False, 1)
 
 
 def test_what_the_paper_lacks_is_not_held_against_it():
     runs = {("mine", *key[1:]): run for key, run in runs_with(20, 10).items() if key[0] == "acdc"}
-    text = reported.markdown(table1.summary(runs), runs, "own", False, 1, {"mine": "patient"})
+    text = reported.markdown({"last": table1.summary(runs, "last")}, runs, "own", False, 1, {"mine": "patient"})
     assert "paper" not in text
     assert "1 training (seed 0)" in text
     assert "| 1 slice, 1 patient |" in text
 
 
 def test_the_paper_is_held_against_its_own_average():
-    found = table1.summary(runs_with(20, 10))
+    found = table1.summary(runs_with(20, 10), "last")
     covid, acdc = found["covid19"]["ce"], found["acdc"]["ce"]
     assert covid["minus_paper"]["dice"] == pytest.approx(covid["foreground"]["dice"] - 0.9497, abs=1e-6)
     assert acdc["minus_paper"]["dice"] == pytest.approx(acdc["dice"] - 0.9090, abs=1e-6)
-    rows = table1.csv_rows(found).set_index(["dataset", "convention"])["paper"]
+    rows = table1.csv_rows({"last": found}).set_index(["dataset", "convention"])["paper"]
     assert rows["covid19", "foreground"].notna().all()
     assert rows["acdc", "foreground"].isna().all()
 
@@ -161,7 +190,7 @@ def test_history_and_counts_of_different_trainings_are_refused():
     runs = runs_with(20, 10)
     runs["acdc", "ce", 0] = Run(counts_with(30, 4), runs["acdc", "ce", 0].history, RECORD)
     with pytest.raises(CediceError, match=r"acdc ce seed 0: dice .* different trainings"):
-        table1.summary(runs)
+        table1.summary(runs, "last")
 
 
 def test_a_value_that_does_not_exist_is_null():
@@ -172,13 +201,13 @@ def test_a_value_that_does_not_exist_is_null():
     values = pooled_headline(nothing)
     history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(collapsed=1)
     runs["acdc", "ce", 0] = Run(nothing, history, RECORD)
-    found = table1.summary(runs)
+    found = table1.summary(runs, "last")
     assert found["acdc"]["ce"]["foreground"]["dice"] is None
     assert found["acdc"]["ce"]["last_epochs"]["foreground"]["dice"] == {"mean": None, "std": None, "n": 0, "epoch_std": None}
     assert "| –† |" in markdown(found, runs, "small", synthetic=False, alpha=1)
 
 
 def test_the_headline_is_the_foreground_dice_of_each_loss_and_their_difference():
-    shown = table1.headline(table1.summary(runs_with(20, 10)))["covid19"]
+    shown = table1.headline(table1.summary(runs_with(20, 10), "last"))["covid19"]
     assert list(shown) == ["ce", "ce_dl", "gain"]
     assert list(shown.values()) == pytest.approx([160 / 180, 180 / 190, 180 / 190 - 160 / 180], abs=1e-6)

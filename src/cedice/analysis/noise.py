@@ -5,7 +5,8 @@ after each of which the training might as well have ended:
 
     D = μ + T_s + P_p + TP_sp + E_se + R_spe       seeds and units crossed, epochs nested in trainings, all of them random
 
-Of the S × P × K table the mean squares give the variances by the method of moments (what comes out negative is taken as 0):
+Of the S × P × K table the mean squares give the variances by the method of moments (MS_e and MS_sp as MS_r where they are
+less: what comes out negative is taken as 0):
 
     rest      R: MS_r,  TP: (MS_sp − MS_r) / K         unit     (MS_p − MS_sp) / (K·S)
     epoch     (MS_e − MS_r) / P                        training (MS_s − MS_e − MS_sp + MS_r) / (K·P)
@@ -58,11 +59,12 @@ def components(differences: np.ndarray) -> Components:
         of_epochs = units * ((by_epoch - of_training[:, None]) ** 2).sum() / (seeds_ * (epochs - 1))
         rest = differences - by_training[:, :, None] - by_epoch[:, None, :] + of_training[:, None, None]
         of_rest = (rest**2).sum() / (seeds_ * (epochs - 1) * (units - 1))
+        of_epochs, of_both = max(of_epochs, of_rest), max(of_both, of_rest)
         parts = (
             (of_epochs - of_rest) / units,
             (of_seeds - of_epochs - of_both + of_rest) / (epochs * units),
             (of_units - of_both) / (epochs * seeds_),
-            of_rest + max(of_both - of_rest, 0) / epochs,
+            of_rest + (of_both - of_rest) / epochs,
         )
     return Components(*(float(np.maximum(part, 0)) for part in parts))
 

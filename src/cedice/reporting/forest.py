@@ -62,7 +62,7 @@ def forest(table: pd.DataFrame, note: str) -> Figure:
     present = {verdict.removesuffix(TOO_SMALL) for verdict in table["verdict"]}
     handles = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
     if len(beside):
-        handles.append(Line2D([], [], label="last epoch, as the paper reads it", **_LAST))
+        handles.append(Line2D([], [], label="last epoch", **_LAST))
     if table["paper"].notna().any():
         handles.append(Line2D([], [], label="the paper, one run a row", **_PAPER))
     intervals = "95 % intervals over trainings and patients or slices" if table["low"].notna().any() else "one training a loss"

@@ -18,13 +18,10 @@ def title(text: str, study: str, synthetic: bool) -> list[str]:
 def networks(readouts: Iterable[str]) -> str:
     """A sentence or two on which networks a report is about."""
     if "averaged" not in readouts:
-        return (
-            "The networks are those after the last epoch, as the paper's: these trainings are from before the averaged network "
-            "was kept."
-        )
+        return "The networks are those after the last epoch: these trainings are from before the averaged network was kept."
     return (
-        "Two networks are read from each training: after the last epoch, as the paper's (last epoch), and the average of "
-        "weights and buffers over about the last tenth of the steps (averaged)."
+        "Two networks are read from each training: that after the last epoch (last epoch), and the average of its weights and "
+        "buffers over about the last tenth of the steps (averaged)."
     )
 
 

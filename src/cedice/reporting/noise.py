@@ -47,7 +47,7 @@ def markdown(
     """``budget``, ``schedules``, ``hour``: as `cedice.analysis.noise` makes them, the last of the network on which the verdict
     rests; ``margin``: a difference in Dice that does not matter."""
     lines = [*title("Where the noise comes from", study, synthetic), wrapped(networks(dict.fromkeys(budget["readout"]))), ""]
-    lines += [wrapped(_advice(budget, hour, margin)), "", *_untold(budget)]
+    lines += [wrapped(advice(budget, hour, margin)), "", *_untold(budget)]
     lines += [f"## {SCHEDULES}", "", wrapped(_ABOUT_SCHEDULES), "", *_schedules(schedules), ""]
     told = budget[budget["error"].notna()]
     if len(told):
@@ -56,7 +56,7 @@ def markdown(
     return "\n".join([*lines, "## How to read this", "", wrapped(_ABOUT)]) + "\n"
 
 
-def _advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
+def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
     """One sentence in bold, and the numbers behind it."""
     named = titles(budget["dataset"])
     if hour.empty:

@@ -63,7 +63,8 @@ def markdown(
     if len(by_chance):
         lines += ["", "## The paper's differences by chance", "", *_chance(by_chance)]
     if rests != "last":
-        lines += ["", "## As the paper reads it: after the last epoch", ""]
+        heading = "As the paper reads it: after the last epoch" if papers else "After the last epoch"
+        lines += ["", f"## {heading}", ""]
         lines += [line.replace("**", "") for line in _words(last, study, last_epochs)] + _judged(last, papers, None)
     lines += ["", "## How to read this", ""]
     figure = max(max(numbers.values()) for numbers in figures.values())
@@ -85,7 +86,11 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
     heads += ["95 % interval", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
-    heads += ["n", *(["the paper"] if papers else []), *([] if beside is None else ["as the paper reads it: last epoch"])]
+    heads += [
+        "n",
+        *(["the paper"] if papers else []),
+        *([] if beside is None else ["as the paper reads it: last epoch" if papers else "last epoch"]),
+    ]
     body = []
     for row in rows:
         verdict = f"**{row['verdict']}**" + (": one training" if row["verdict"] == "not testable" else "")

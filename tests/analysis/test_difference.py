@@ -1,0 +1,62 @@
+"""Quality or speed: the rule by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from cedice.analysis.difference import NEITHER, QUALITY, SPEED, UNTESTABLE, answer, over_epochs
+from cedice.evaluation.runs import Run
+from cedice.reporting.difference import figure, markdown
+
+
+def runs(curves: list[list[float]]) -> dict:
+    """CE stays at 0.5; of each seed CE + DL is better by so much after each epoch."""
+    table = {}
+    for seed, gains in enumerate(curves):
+        for loss, gain in (("ce", 0.0), ("ce_dl", np.array(gains))):
+            history = pd.DataFrame({"epoch": range(1, len(gains) + 1), "dice_foreground": 0.5 + gain})
+            table["acdc", loss, seed] = Run(pd.DataFrame(), history, {})
+    return table
+
+
+def found(curves: list[list[float]], margin: float = 0.01):
+    return answer(over_epochs({"averaged": runs(curves)}), margin)
+
+
+def test_the_interval_is_students_over_the_seeds():
+    last = over_epochs({"last": runs([[0.1, 0.02], [0.2, 0.04], [0.3, 0.09]])}).iloc[-1]
+    theirs = stats.ttest_1samp([0.02, 0.04, 0.09], 0).confidence_interval(0.95)
+    assert (last["mean"], last["std"]) == pytest.approx((0.05, np.std([0.02, 0.04, 0.09], ddof=1)))
+    assert (last["low"], last["high"]) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_the_rule_by_hand():
+    gone = found([[0.5, 0.1, 0.008, 0.002], [0.5, 0.1, 0.006, 0.003]])
+    assert (gone.kind, gone.epoch, gone.epochs, gone.settled) == (SPEED, 3, 4, True)
+    back = found([[0.5, 0.0, 0.1, 0.002], [0.5, 0.0, 0.1, 0.003]])  # within the margin, and out of it again
+    assert (back.kind, back.epoch) == (SPEED, 4)
+    stays = found([[0.5, 0.05, 0.04], [0.5, 0.05, 0.041]])
+    assert (stays.kind, stays.settled) == (QUALITY, True)
+    assert found([[0.5, 0.05, -0.04], [0.5, 0.05, -0.041]]).kind == QUALITY
+    assert not found([[0.5, 0.05, 0.01], [0.5, 0.05, 0.05]]).settled
+    assert found([[0.001, 0.002], [0.002, 0.001]]).kind == NEITHER
+    assert found([[0.5, 0.001]]).kind == UNTESTABLE
+
+
+def test_the_report_rests_on_the_averaged_network():
+    last, averaged = [[0.5, 0.3], [0.5, 0.1]], [[0.5, 0.002], [0.5, 0.003]]
+    table = over_epochs({"last": runs(last), "averaged": runs(averaged)})
+    text = markdown(table, "small", False, 0.01)
+    assert (
+        "**ACDC**: speed: the difference is gone after epoch 2 of 2, and is +0.0025 (-0.0039 … +0.0089 over the seeds)" in text
+    )
+    assert "| ACDC | last epoch | 2 | +0.2000 |" in text
+    alone = markdown(over_epochs({"last": runs(last)}), "small", False, 0.01)
+    assert "**ACDC**: quality: the difference is still +0.2000" in alone
+    assert "not settled, for the interval reaches within ± 0.01." in alone
+    one = over_epochs({"last": runs(last[:1])})
+    assert "not testable, one training a loss (+0.3000 after the last epoch)" in markdown(one, "own", False, 0.01)
+    axes = figure(table, "a test", 0.01).axes[0]
+    assert [line.get_ydata()[-1] for line in axes.lines[1:]] == pytest.approx([0.2, 0.0025])
+    figure(one, "a test", 0.01)
