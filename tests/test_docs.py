@@ -18,6 +18,7 @@ from dvc.cli.parser import get_main_parser
 from cedice import cli
 from cedice.analysis.statistics import paired
 from cedice.described import Files
+from cedice.evaluation.runs import decisive
 from cedice.paper import alpha_title, difference
 
 README_LIMIT = 9_000  # bytes: one screen, and what has to stand beside it
@@ -117,7 +118,8 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     readme, results, predict = (
         " ".join(text_of(ROOT / name).split()) for name in ("README.md", "docs/results.md", "docs/predict.md")
     )
-    verdict = pd.read_csv(SMALL / "verdict.csv").set_index(["dataset", "measure"])
+    verdict = pd.read_csv(SMALL / "verdict.csv")
+    verdict = verdict[verdict["readout"] == decisive(verdict["readout"])].set_index(["dataset", "measure"])
     confirmed = verdict.index[verdict["verdict"] == "confirmed"].to_list()
     assert confirmed == [("acdc", "small_targets")]
     assert f"{len(confirmed)} of {len(verdict)} statements is confirmed" in readme
@@ -127,7 +129,7 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     )
     papers = [f"{difference(dataset, 'dice'):.3f}" for dataset in ("acdc", "covid19")]
     assert f"the paper reports {' and '.join(papers)}" in readme
-    table = pd.read_csv(SMALL / "table1.csv").set_index(["dataset", "loss", "convention", "metric"])
+    table = pd.read_csv(SMALL / "table1.csv").query("readout == 'last'").set_index(["dataset", "loss", "convention", "metric"])
 
     def dice(dataset: str, loss: str, convention: str = "with_background", kind: str = "") -> str:
         row = table.loc[dataset, loss, convention, "dice"]
