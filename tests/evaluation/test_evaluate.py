@@ -57,9 +57,9 @@ def test_a_history_of_the_averaged_network_has_the_names_of_the_other(evaluated)
 
 def test_readouts_are_those_with_counts_of_all_trainings(evaluated):
     other = TRAINING._replace(loss="ce")
-    assert readouts([TRAINING]) == ["last", "averaged"]
+    assert readouts([TRAINING]) == ("last", "averaged")
     paths.counts(other, "last").touch()
-    assert readouts([TRAINING, other]) == ["last"]
+    assert readouts([TRAINING, other]) == ("last",)
 
 
 @pytest.mark.parametrize(
