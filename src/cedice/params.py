@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from cedice.described import PUBLISHED, Files, Published, Strict
+from cedice.described import PUBLISHED, Files, Grid, Grids, Name, Published, Strict
 from cedice.errors import CediceError, meant
 
 DATASETS = ("acdc", "covid19")  # the paper's
@@ -29,7 +29,6 @@ class Archive(Strict):
     kind: Literal["archive"]
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
 
 
@@ -55,12 +54,14 @@ Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
 
 class Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
-    the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
-    and its training, once for each of ``seeds``: one list, or one for each data set."""
+    the training of seed k validates fold k modulo five, or "slice" to measure leakage), its grid (one, or one
+    for each data set), the epochs of each of its data sets, and its training, once for each of ``seeds``: one list, or one for
+    each data set."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "folds", "slice"]
+    grid: Grids
     epochs: dict[Name, Passes]
     seeds: Annotated[
         Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
@@ -74,6 +75,10 @@ class Study(Strict):
         for each in seeds.values() if isinstance(seeds, dict) else [seeds]:
             _once(each)
         return seeds
+
+    def grid_of(self, dataset: str) -> Grid:
+        """The grid of one of its data sets."""
+        return self.grid[dataset] if isinstance(self.grid, dict) else self.grid
 
     def seeds_of(self, dataset: str) -> list[int]:
         """The seeds of one of its data sets."""
@@ -162,6 +167,9 @@ class Params(Strict):
             if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
                 lacking = "seeds" if min(other) in epochs else "epochs"
                 raise ValueError(f"{name}.seeds and {name}.epochs name different data sets: {lacking} lacks {min(other)}")
+            grid = self.study(name).grid
+            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
+                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
         return self
 
     @model_validator(mode="after")
@@ -197,7 +205,18 @@ def _once(values: list) -> list:
     return values
 
 
-_TAGS = ("phantom", "archive", "files", "published", "list", "mapping")  # of unions, which pydantic puts into a location
+_TAGS = (
+    "phantom",
+    "archive",
+    "files",
+    "published",
+    "list",
+    "mapping",
+    "one",
+    "several",
+    "float",
+    "literal['native']",
+)  # of unions, which pydantic puts into a location
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
