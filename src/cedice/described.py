@@ -1,4 +1,4 @@
-"""How `params.yaml` describes a data set that is none of the paper's, and grids, as typed, validated objects."""
+"""How `params.yaml` describes data sets, where they come from, and grids, as typed, validated objects."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -95,6 +95,20 @@ class Files(Strict):
         """The values of each class: the background first, the others by their lowest value, in whatever order they stand."""
         groups = {name: tuple(group) if isinstance(group, list) else (group,) for name, group in self.classes.items()}
         return dict(sorted(groups.items(), key=lambda each: (each[0] != "background", min(each[1]))))
+
+
+class Phantom(Strict):
+    """Generated data: ``patients`` per data set, everything drawn from ``seed``."""
+
+    kind: Literal["phantom"]
+    patients: Annotated[int, Field(ge=5, le=1000)]  # every fifth patient validates, so fewer leave none
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Archive(Strict):
+    """The real archives, from the folder CEDICE_ARCHIVES or the network."""
+
+    kind: Literal["archive"]
 
 
 class Published(Strict):

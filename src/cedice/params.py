@@ -6,27 +6,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from cedice.described import PUBLISHED, Files, Grid, Grids, Name, Published, Strict
+from cedice.described import PUBLISHED, Archive, Files, Grid, Grids, Name, Phantom, Published, Strict
 from cedice.errors import CediceError, meant
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
 STUDIES = ("demo", "small", "paper", "own")
 StudyName = Literal["demo", "small", "paper", "own"]
-
-
-class Phantom(Strict):
-    """Generated data: ``patients`` per data set, everything drawn from ``seed``."""
-
-    kind: Literal["phantom"]
-    patients: Annotated[int, Field(ge=5, le=1000)]  # every fifth patient validates, so fewer leave none
-    seed: Annotated[int, Field(ge=0)]
-
-
-class Archive(Strict):
-    """The real archives, from the folder CEDICE_ARCHIVES or the network."""
-
-    kind: Literal["archive"]
 
 
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
@@ -54,9 +40,8 @@ Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
 
 class Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
-    the training of seed k validates fold k modulo five, or "slice" to measure leakage), its grid (one, or one
-    for each data set), the epochs of each of its data sets, and its training, once for each of ``seeds``: one list, or one for
-    each data set."""
+    the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
+    and its training, once for each of ``seeds``. Grid and seeds: of all its data sets, or of each."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
@@ -205,18 +190,10 @@ def _once(values: list) -> list:
     return values
 
 
-_TAGS = (
-    "phantom",
-    "archive",
-    "files",
-    "published",
-    "list",
-    "mapping",
-    "one",
-    "several",
-    "float",
-    "literal['native']",
-)  # of unions, which pydantic puts into a location
+_TAGS = (  # of unions, which pydantic puts into a location
+    *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
+    *("float", "literal['native']"),
+)
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

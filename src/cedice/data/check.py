@@ -182,9 +182,7 @@ def _split(source: Source, slices: Slices, split: str) -> str:
         known = source.patients_known or patients < len(rows)
         who = f"{patients} {_noun(patients, 'patient')} ({images})" if known else images
         sides.append(f"{who} {verb}{'s' if who.startswith('1 ') else ''}")
-    rule = "every fifth slice" if split == "slice" else source.split
-    if "fold" in slices.index:
-        rule = "the first of five folds"
+    rule = {"slice": "every fifth slice"}.get(split, "the first of five folds" if "fold" in slices.index else source.split)
     return f"split: {', '.join(sides)}; {rule}"
 
 
@@ -201,8 +199,9 @@ def _few(source: Source, slices: Slices, enough: int) -> list[str]:
 def _leaks(slices: Slices) -> list[str]:
     train, val = (set(slices.index["patient"].iloc[slices.rows(side, 0)]) for side in ("train", "val"))
     both = len(train & val)
-    told = f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"
-    return [told] if both else []
+    return (
+        [f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"] if both else []
+    )
 
 
 def _orientations(index: pd.DataFrame) -> list[str]:
