@@ -1,4 +1,5 @@
-"""Judge the paper's statements (`verdict.csv`, `verdict.md`, `forest.png`) from counts, border distances and targets."""
+"""Judge the paper's statements (`verdict.csv`, `verdict.md`, `forest.png`) from counts, border distances and targets, and what
+experts ask besides (`beyond.csv`) from calibration and volumes where there are any."""
 
 import json
 import math
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cedice import paths
-from cedice.analysis import chance
+from cedice.analysis import beyond, chance
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation.counts import check_units, load_counts
 from cedice.evaluation.runs import load
@@ -20,21 +21,37 @@ from cedice.tables import read_table
 
 
 def verdict(job: Job) -> None:
-    units, margins = {dataset: job.unit(dataset) for dataset in job.datasets}, job.params.margins.model_dump()
-    runs, judged = load(job.trainings), []
-    for readout in runs:
-        study = {training.key: _measured(job, training, readout) for training in job.trainings}
-        judged.append(judge(study, units, margins).assign(readout=readout))
-    table = pd.concat(judged, ignore_index=True)
-    table.insert(0, "readout", table.pop("readout"))
-    folder = paths.reports(job.study)
+    runs, folder = load(job.trainings), paths.reports(job.study)
+    table, asked = _judged(job, tuple(runs))
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
+    write_csv(folder / "beyond.csv", asked, float_format="%.6g")
     by_chance = None if job.synthetic else chance.table(runs)
-    write_text(folder / "verdict.md", markdown(table, job.study, job.synthetic, _last_epochs(folder), by_chance))
+    write_text(folder / "verdict.md", markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance))
     if job.synthetic:  # the paper's differences stand beside real data only
         table["paper"] = math.nan
     save_figure(forest(table, job.note), folder / "forest.png")
     print(f"{folder / 'verdict.md'} written")
+
+
+def _judged(job: Job, readouts: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The paper's statements, and what experts ask besides, of each network."""
+    units, folds = {name: job.unit(name) for name in job.datasets}, {name: job.folds(name) for name in job.datasets}
+    classes, margins = {name: job.classes(name) for name in job.datasets}, job.params.margins.model_dump()
+    judged: list[pd.DataFrame] = []
+    asked: list[pd.DataFrame] = []
+    for readout in readouts:
+        study = {training.key: _measured(job, training, readout) for training in job.trainings}
+        for name in job.datasets:
+            counts = {key[1:]: measured.counts for key, measured in study.items() if key[0] == name}
+            check_units(counts, job.record(name)["validation_patients"], folds[name], name)
+        more = {training.key: _asked(training, readout, study[training.key].counts) for training in job.trainings}
+        for tables, table in (
+            (judged, judge(study, units, margins, folds)),
+            (asked, beyond.judge(more, classes, units, folds)),
+        ):
+            table.insert(0, "readout", readout)
+            tables.append(table)
+    return pd.concat(judged, ignore_index=True), pd.concat(asked, ignore_index=True)
 
 
 def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -50,10 +67,13 @@ def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:
 
 
 def _measured(job: Job, training: Training, readout: str) -> Measured:
-    table = paths.counts(training, readout)
-    counts = load_counts(table, len(job.classes(training.dataset)))
-    check_units(counts, job.record(training.dataset)["validation_patients"], table)
+    counts = load_counts(paths.counts(training, readout), len(job.classes(training.dataset)))
     return Measured(counts, read_table(paths.surfaces(training, readout)), read_table(paths.targets(training, readout)))
+
+
+def _asked(training: Training, readout: str, counts: pd.DataFrame) -> beyond.Asked:
+    files = (path(training, readout) for path in (paths.volumes, paths.calibration))
+    return beyond.Asked(counts, *(read_table(file) if file.is_file() else None for file in files))
 
 
 if __name__ == "__main__":

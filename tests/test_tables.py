@@ -29,6 +29,20 @@ def test_counts_are_of_as_many_patients_as_the_record_says(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "counts.csv", index=False)
     counts = load_counts(tmp_path / "counts.csv", 2)
-    check_units(counts, 3, tmp_path / "counts.csv")
+    check_units({("ce", 0): counts}, 3, 1, "acdc")
     with pytest.raises(CediceError, match=r"counts of 3 patients, but 4 validate by the record of the slices; run"):
-        check_units(counts, 4, tmp_path / "counts.csv")
+        check_units({("ce", 0): counts}, 4, 1, "acdc")
+
+
+def test_with_folds_all_of_them_together_are_as_many_and_nobody_is_in_two():
+    folds = {
+        (loss, seed): pd.DataFrame({"patient": [f"{fold}a", f"{fold}b"]})
+        for loss in ("ce", "ce_dl")
+        for seed, fold in ((0, 0), (1, 1), (2, 0))
+    }
+    check_units(folds, 4, 2, "acdc")
+    check_units({("ce", 0): folds["ce", 0]}, 4, 2, "acdc")  # the other fold is not there yet
+    with pytest.raises(CediceError, match="acdc all 2 folds: counts of 4 patients, but 5 validate"):
+        check_units(folds, 5, 2, "acdc")
+    with pytest.raises(CediceError, match="acdc: counts of 2 patients in two folds"):
+        check_units(folds | {("ce", 1): folds["ce", 0]}, 4, 2, "acdc")

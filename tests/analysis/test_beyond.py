@@ -6,6 +6,7 @@ import pytest
 
 from cedice.analysis import beyond
 from cedice.evaluation import calibration, volumes
+from cedice.reporting.beyond import beyond as section
 
 CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
 
@@ -92,3 +93,22 @@ def test_a_patient_without_two_frames_or_without_a_ventricle_has_no_ejection_fra
     found = beyond.patients(counts(table), table[table["volume"] != "c_frame12"], None, CLASSES)
     assert found["ejection_fraction"].isna().to_dict() == {"a": False, "b": True, "c": True}
     assert beyond.patients(counts(table), table, None, ("background", "x", "y", "z"))["ejection_fraction"].isna().all()
+
+
+def test_what_is_measured_is_judged_as_a_family_of_its_own():
+    study = {}
+    for seed in range(3):
+        for loss, more in (("ce", 0), ("ce_dl", 1)):
+            table = three_patients()
+            table["predicted"] += more * (50 + seed)
+            study["acdc", loss, seed] = beyond.Asked(counts(table), table, None)
+    found = beyond.judge(study, {"acdc": CLASSES}, {"acdc": "patient"}, {"acdc": 1}).set_index("measure")
+    assert set(found["family"]) == {"beyond"}
+    assert "ece" not in found.index  # there are no bins
+    assert found.loc["volume_3", "mean"] == pytest.approx(51 * np.mean([0.0225, 0.01, 0.008]))
+    assert found.loc["surface_dice", "verdict"] == "not confirmed"  # no difference, and no margin to be within
+    text = "\n".join(section(found.reset_index().to_dict("records")))
+    assert "## Beyond the paper" in text
+    assert "| ACDC | enlarges the left ventricle (ml) | **" in text
+    assert beyond.judge({}, {}, {}, {}).empty
+    assert section([]) == []

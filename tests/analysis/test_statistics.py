@@ -57,6 +57,19 @@ def test_where_all_trainings_are_alike_it_is_students_test_of_the_units():
     assert result.freedom == pytest.approx(39)
 
 
+def test_mean_squares_that_nearly_cancel_leave_as_many_degrees_of_freedom_as_trainings_allow():
+    """Equal trainings, and MS_p hardly above MS_e: by the formula 0.1 degrees of freedom, an interval of any width."""
+    random = np.random.default_rng(11)
+    values = random.normal(0, 0.1, (3, 20))
+    values += 0.3 - values.mean(axis=1, keepdims=True) + np.array([[-0.001], [0.0], [0.001]])
+    units = values.mean(axis=0) - values.mean()
+    rest = values - values.mean(axis=1, keepdims=True) - units
+    ratio = np.sqrt(1.02 * (rest**2).sum() / 38 / (3 * (units**2).sum() / 19))
+    result = paired(values + (ratio - 1) * units, MARGIN)
+    assert result.freedom == 2
+    assert result.p < 0.01
+
+
 def test_two_trainings_and_two_units_by_hand():
     """Means 2 and 4 of the trainings, 2 and 4 of the units: MS_s = MS_p = 4, MS_e = 0; se² = 8 / 4, df = 64 / (16 + 16)."""
     result = paired(np.array([[1.0, 3.0], [3.0, 5.0]]), 4.0)

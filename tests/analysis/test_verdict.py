@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cedice.analysis import verdict
 from cedice.analysis.statistics import paired
@@ -41,11 +42,13 @@ def study(ce: list[np.ndarray], ce_dl: list[np.ndarray], one_patient: bool = Fal
 MARGINS = {"dice": 0.01, "iou": 0.01, "pixel_error": 0.001, "border": 0.02, "small_targets": 0.02}
 BASE = np.linspace(0.5, 0.8, 12)
 PATIENTS = {"acdc": "patient"}
+NOTHING = pd.DataFrame({"readout": []})  # is asked besides
+ONE = dict.fromkeys(("acdc", "covid19", "mine"), 1)  # no folds
 
 
 def markdown(table: pd.DataFrame, *arguments) -> str:
     """Of trainings from before the averaged network was kept."""
-    return reported.markdown(table.assign(readout="last"), *arguments)
+    return reported.markdown(table.assign(readout="last"), NOTHING, *arguments)
 
 
 def test_patients_by_hand():
@@ -61,7 +64,7 @@ def test_patients_by_hand():
     ("change", "expected"), [(0.1, "confirmed"), (-0.1, "contradicted"), (0.0, "no difference that matters")]
 )
 def test_a_clear_difference_is_called_by_its_name(change, expected):
-    table = verdict.judge(study([BASE] * 3, [BASE + change] * 3), PATIENTS, MARGINS)
+    table = verdict.judge(study([BASE] * 3, [BASE + change] * 3), PATIENTS, MARGINS, ONE)
     assert set(table["verdict"]) == {expected}
     assert (table["units"] == 12).all()
     assert (table["unit"] == "patient").all()
@@ -71,7 +74,9 @@ def test_a_clear_difference_is_called_by_its_name(change, expected):
 
 
 def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
-    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS).set_index("measure")
+    table = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS, ONE).set_index(
+        "measure"
+    )
     assert table.loc["dice", "verdict"] == "not confirmed"
     assert table.loc["dice", "p_units"] < 0.05 < table.loc["dice", "p"]  # patients alone would have been enough
     assert table.loc["dice", "agreeing"] == 2
@@ -82,7 +87,9 @@ def test_seeds_that_disagree_confirm_nothing_and_the_paper_is_quoted():
 
 
 def test_a_few_trainings_that_agree_but_scatter_confirm_nothing():
-    table = verdict.judge(study([BASE] * 3, [BASE + 0.02, BASE + 0.08, BASE + 0.15]), PATIENTS, MARGINS).set_index("measure")
+    table = verdict.judge(study([BASE] * 3, [BASE + 0.02, BASE + 0.08, BASE + 0.15]), PATIENTS, MARGINS, ONE).set_index(
+        "measure"
+    )
     assert table.loc["dice", "verdict"] == "not confirmed"
     assert table.loc["dice", "boot_low"] > 0
     assert table.loc["dice", "agreeing"] == 3
@@ -92,7 +99,7 @@ def test_a_few_trainings_that_agree_but_scatter_confirm_nothing():
 
 def test_a_small_difference_may_be_confirmed_and_too_small_to_matter():
     scatter = np.tile([0.0, 0.004], 6)  # of the patients
-    table = verdict.judge(study([BASE] * 3, [BASE + 0.004 + scatter] * 3), PATIENTS, MARGINS | {"dice": 0.1, "iou": 0.001})
+    table = verdict.judge(study([BASE] * 3, [BASE + 0.004 + scatter] * 3), PATIENTS, MARGINS | {"dice": 0.1, "iou": 0.001}, ONE)
     rows = table.set_index("measure")
     assert rows.loc["dice", "verdict"] == "confirmed, but too small to matter"
     assert rows.loc["iou", "verdict"] == "confirmed"
@@ -102,7 +109,7 @@ def test_a_small_difference_may_be_confirmed_and_too_small_to_matter():
 def test_dice_is_a_family_of_its_own():
     two = study([BASE] * 3, [BASE + 0.02, BASE + 0.06, BASE + 0.08])
     two |= {("covid19", *key[1:]): tables for key, tables in two.items()}
-    table = verdict.judge(two, {"acdc": "patient", "covid19": "slice"}, MARGINS).set_index(["dataset", "measure"])
+    table = verdict.judge(two, {"acdc": "patient", "covid19": "slice"}, MARGINS, ONE).set_index(["dataset", "measure"])
     alone = _raw(two)
     assert table.loc[("acdc", "dice"), "p"] == pytest.approx(2 * alone["acdc", "dice"])
     least = min(p for (_, measure), p in alone.items() if measure != "dice")
@@ -120,7 +127,7 @@ def _raw(trainings: verdict.Study) -> dict[tuple[str, str], float]:
 
 
 def test_one_training_confirms_nothing():
-    table = verdict.judge(study([BASE], [BASE - 0.1]), {"acdc": "slice"}, MARGINS)
+    table = verdict.judge(study([BASE], [BASE - 0.1]), {"acdc": "slice"}, MARGINS, ONE)
     assert set(table["verdict"]) == {"not testable"}
     assert set(table["unit"]) == {"slice"}
     text = markdown(table, "own", False)
@@ -130,21 +137,23 @@ def test_one_training_confirms_nothing():
     assert "| 12 slices |" in text
     assert "p (Holm)" not in text.split("##")[0]
     assert "Not confirmed" not in text
-    assert "higher by" in markdown(verdict.judge(study([BASE], [BASE + 0.1]), PATIENTS, MARGINS), "own", False)
+    assert "higher by" in markdown(verdict.judge(study([BASE], [BASE + 0.1]), PATIENTS, MARGINS, ONE), "own", False)
 
 
 def test_another_sign_over_the_last_ten_epochs_is_told():
-    table = verdict.judge(study([BASE], [BASE - 0.1]), PATIENTS, MARGINS)
+    table = verdict.judge(study([BASE], [BASE - 0.1]), PATIENTS, MARGINS, ONE)
     text = markdown(table, "own", False, {"last": {"acdc": {"dice": 0.02, "iou": -0.1, "pixel_error": None}}})
     assert "Over the last ten epochs the difference has the other sign: foreground Dice +0.02." in text
 
 
 def test_the_verdict_rests_on_the_averaged_networks_and_that_of_the_last_epoch_stands_beside_it():
-    averaged = verdict.judge(study([BASE] * 3, [BASE + 0.1] * 3), PATIENTS, MARGINS).assign(readout="averaged")
-    last = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS).assign(readout="last")
+    averaged = verdict.judge(study([BASE] * 3, [BASE + 0.1] * 3), PATIENTS, MARGINS, ONE).assign(readout="averaged")
+    last = verdict.judge(study([BASE] * 3, [BASE - 0.02, BASE + 0.1, BASE + 0.12]), PATIENTS, MARGINS, ONE).assign(
+        readout="last"
+    )
     table = pd.concat([last, averaged], ignore_index=True)
     tails = {"averaged": {"acdc": {"dice": -0.01}}, "last": {"acdc": {"dice": 0.01}}}
-    text = reported.markdown(table, "small", False, tails)
+    text = reported.markdown(table, NOTHING, "small", False, tails)
     above, below = text.split("## As the paper reads it: after the last epoch")
     assert "Confirmed: that the Dice term raises Dice" in above
     assert "the other sign: foreground Dice -0.01" in above
@@ -159,20 +168,20 @@ def test_the_verdict_rests_on_the_averaged_networks_and_that_of_the_last_epoch_s
 
 def test_own_data_hears_nothing_of_the_paper():
     losses = study([BASE] * 3, [BASE + 0.1] * 3)
-    table = verdict.judge({("mine", *key[1:]): one for key, one in losses.items()}, {"mine": "patient"}, MARGINS)
+    table = verdict.judge({("mine", *key[1:]): one for key, one in losses.items()}, {"mine": "patient"}, MARGINS, ONE)
     assert "paper" not in markdown(table, "own", False)
 
 
 def test_a_single_patient_is_refused():
     with pytest.raises(CediceError, match="acdc: one patient in the validation set; a verdict needs at least two"):
-        verdict.judge(study([BASE], [BASE], one_patient=True), PATIENTS, MARGINS)
+        verdict.judge(study([BASE], [BASE], one_patient=True), PATIENTS, MARGINS, ONE)
 
 
 def test_what_fewer_than_two_patients_have_is_not_measured():
     made = study([BASE] * 3, [BASE + 0.1] * 3)
     for one in made.values():
         one.targets.loc[one.targets["patient"] != "p0", "pixels"] = verdict.SMALL
-    table = verdict.judge(made, PATIENTS, MARGINS).set_index("measure")
+    table = verdict.judge(made, PATIENTS, MARGINS, ONE).set_index("measure")
     assert (table.loc["small_targets", "verdict"], table.loc["small_targets", "units"]) == ("not measured", 1)
     assert table.loc["dice", "verdict"] == "confirmed"
     assert "**not measured** | – |" in markdown(table.reset_index(), "small", False)
@@ -180,4 +189,27 @@ def test_what_fewer_than_two_patients_have_is_not_measured():
 
 def test_trainings_on_other_slices_are_refused():
     with pytest.raises(CediceError, match="counted on other slices"):
-        verdict.judge(study([BASE], [BASE[:-1]]), PATIENTS, MARGINS)
+        verdict.judge(study([BASE], [BASE[:-1]]), PATIENTS, MARGINS, ONE)
+
+
+def test_folds_are_said_and_their_trainings_are_not_taken_for_patients():
+    """Five folds of twelve patients: the Dice term helps in all, by as much in the patients of one fold."""
+    changes = [0.02, 0.05, 0.08, 0.11, 0.14]
+    folds = {}
+    for seed, change in enumerate(changes):
+        for (name, loss, _), one in study([BASE], [BASE + change]).items():
+            named = (
+                table.assign(patient=f"{seed}" + table["patient"], slice=f"{seed}" + table["slice"])
+                for table in vars(one).values()
+            )
+            folds[name, loss, seed] = Measured(*named)
+    table = verdict.judge(folds, PATIENTS, MARGINS, {"acdc": 5})
+    row = table.set_index("measure").loc["border"]
+    assert (row["error"], row["freedom"]) == pytest.approx((stats.sem(changes), 4))
+    assert (row["units"], row["seeds"], row["folds"]) == (60, 5, 5)
+    text = markdown(table, "recipe", False)
+    assert "**ACDC** (60 patients in 5 folds, 5 seeds)" in text
+    assert "| 60 patients in 5 folds |" in text
+    assert "## Folds" in text
+    with pytest.raises(CediceError, match="counted on other slices"):
+        verdict.judge(folds, PATIENTS, MARGINS, ONE)

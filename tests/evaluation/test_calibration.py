@@ -7,6 +7,7 @@ import torch
 from monai.metrics import CalibrationErrorMetric
 
 from cedice.evaluation import calibration
+from cedice.evaluation.bins import bin_sums
 
 
 def drawn(channels: int, images: int = 4, size: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,7 +27,7 @@ def monai(logits: torch.Tensor, mask: torch.Tensor, reduction: str) -> np.ndarra
 
 
 def measured(logits: torch.Tensor, mask: torch.Tensor, owners: list[str]) -> pd.DataFrame:
-    sums = calibration.bin_sums(logits, mask).numpy()
+    sums = bin_sums(logits, mask).numpy()
     return calibration.patients(calibration.table(sums, pd.DataFrame({"patient": owners})))
 
 
@@ -72,9 +73,7 @@ def test_two_images_by_hand():
 
 def test_the_table_adds_up_and_certainty_has_a_bin():
     logits = torch.tensor([[-200.0, 200.0], [0.0, 200.0]]).view(1, 1, 2, 2)  # probabilities 0, 1, one half, 1
-    found = calibration.table(
-        calibration.bin_sums(logits, torch.tensor([[[0, 1], [1, 0]]])).numpy(), pd.DataFrame({"patient": ["p"]})
-    )
+    found = calibration.table(bin_sums(logits, torch.tensor([[[0, 1], [1, 0]]])).numpy(), pd.DataFrame({"patient": ["p"]}))
     assert len(found) == calibration.BINS
     assert found["pixels"].to_list() == [1] + [0] * 8 + [1] + [0] * 9 + [2]
     assert found["positives"].to_list() == [0] * 9 + [1] + [0] * 9 + [1]

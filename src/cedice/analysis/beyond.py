@@ -14,9 +14,13 @@ The ejection fraction is 1 − (volume at end systole) / (volume at end diastole
 larger true volume is end diastole.
 """
 
+import math
+from dataclasses import asdict, dataclass
+
 import numpy as np
 import pandas as pd
 
+from cedice.analysis.compared import compare, corrected
 from cedice.evaluation import calibration
 
 VENTRICLE = "left ventricle"
@@ -31,6 +35,34 @@ _QUESTIONS = {  # measure → (what theory says the Dice term does, the sign of 
     "surface_dice": ("raises the surface Dice of volumes at 2 mm", 1),
     "hd95": ("lowers the HD95 of volumes (mm)", -1),
 }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The tables of a training: counts, volumes and bins of calibration; None for what the study does not have."""
+
+    counts: pd.DataFrame
+    volumes: pd.DataFrame | None
+    bins: pd.DataFrame | None
+
+
+def judge(
+    study: dict[tuple[str, str, int], Asked], classes: dict[str, tuple[str, ...]], units: dict[str, str], folds: dict[str, int]
+) -> pd.DataFrame:
+    """One row per data set and question that is measured there: the columns of `verdict.judge`, all of one family; there is no
+    margin, and no difference of the paper's. By data set: names of the ``classes``, ``units`` and ``folds`` as there."""
+    rows, signs = [], {}
+    for dataset, names in classes.items():
+        asked = {key[1:]: tables for key, tables in study.items() if key[0] == dataset}
+        tables = {key: patients(one.counts, one.volumes, one.bins, names) for key, one in asked.items()}
+        for measure, (statement, sign) in questions(names).items():
+            result = compare(tables, measure, math.nan, folds[dataset])
+            if math.isnan(result.mean):
+                continue
+            signs[measure] = sign
+            keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
+            rows.append(keys | {"paper": math.nan, "family": "beyond", "margin": math.nan, "sign": sign} | asdict(result))
+    return corrected(pd.DataFrame(rows), signs) if rows else pd.DataFrame()
 
 
 def questions(classes: tuple[str, ...]) -> dict[str, tuple[str, int]]:

@@ -7,8 +7,9 @@ paired differences, in a two-way analysis of variance with random effects:
     num = MS_s + max(MS_p − MS_e, 0),    se² = num / (S·P),
     df = num² / (MS_s² / (S − 1) + MS_p² / (P − 1) + MS_e² / ((S − 1)(P − 1))),    S − 1 where MS_p ≤ MS_e
 
-(Satterthwaite, Biometrics Bull. 2:110–114, 1946), and mean / se is compared with Student's t. Two more numbers describe these
-very trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
+(Satterthwaite, Biometrics Bull. 2:110–114, 1946; never fewer than the smaller of S − 1 and P − 1, below which it falls where
+MS_s is small and MS_p and MS_e nearly cancel), and mean / se is compared with Student's t. Two more numbers describe these very
+trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
 `python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
 """
 
@@ -68,7 +69,7 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
 def p_values(mean: float, error: float, freedom: float, margin: float) -> tuple[float, float]:
     """(`p`, `p_equal`) of `Paired`, by Student's t."""
     if not error:
-        return float(mean == 0), float(abs(mean) >= margin)
+        return float(mean == 0), float(not abs(mean) < margin)
     tails = special.stdtr(freedom, [-abs(mean) / error, -(margin - abs(mean)) / error])
     return float(2 * tails[0]), float(tails[1])
 
@@ -105,7 +106,7 @@ def standard_error(of_seeds: float, of_units: float, of_rest: float, seeds: floa
     if of_units <= of_rest:
         return error, float(seeds - 1)
     spread = of_seeds**2 / (seeds - 1) + of_units**2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
-    return error, total**2 / spread
+    return error, max(total**2 / spread, float(min(seeds, units) - 1))
 
 
 def components(differences: np.ndarray) -> tuple[float, float, float]:

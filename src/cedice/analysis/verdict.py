@@ -23,10 +23,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
+from cedice.analysis.compared import compare, corrected
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices
 from cedice.evaluation.runs import decisive
@@ -36,7 +35,6 @@ from cedice.params import LOSSES
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
 PRIMARY = "dice"
-EQUAL, TOO_SMALL = "no difference that matters", ", but too small to matter"
 SMALL = 400  # pixels of the 256×256 slice
 STATEMENTS = {  # measure → (what the paper says the Dice term does, +1 where more is better)
     "dice": ("raises Dice", 1),
@@ -69,60 +67,31 @@ def patients(measured: Measured) -> pd.DataFrame:
     return table
 
 
-def judge(study: Study, units: dict[str, str], margins: dict[str, float]) -> pd.DataFrame:
+def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds: dict[str, int]) -> pd.DataFrame:
     """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one, in the
     average over the foreground), family, margin, the fields of `Paired` with p corrected, `detectable` (at the level of the
     first step of Holm's correction, the strictest), and the verdict.
 
     ``units``: by data set "patient", or "slice" where patients are unknown. ``margins``: by measure, the largest difference
-    that does not matter. CediceError for one patient only, and where trainings were counted on different slices.
+    that does not matter. ``folds``: by data set, 1 without. CediceError for one patient only, and where trainings that validate
+    the same fold were counted on different slices.
     """
     rows = []
     for dataset in dict.fromkeys(dataset for dataset, _, _ in study):
         trainings = {(loss, seed): measured for (name, loss, seed), measured in study.items() if name == dataset}
-        same_slices({key: measured.counts for key, measured in trainings.items()}, dataset)
+        same_slices({key: measured.counts for key, measured in trainings.items()}, dataset, folds[dataset])
         tables = {key: patients(measured) for key, measured in trainings.items()}
         seeds = list(dict.fromkeys(seed for _, seed in tables))
         first = trainings[LOSSES[0], seeds[0]].counts
-        if first["patient"].nunique() < 2:
+        if len({patient for table in tables.values() for patient in table.index}) < 2:
             raise CediceError(f"{dataset}: one {units[dataset]} in the validation set; a verdict needs at least two")
         for measure, (statement, _) in STATEMENTS.items():
-            without, with_dice = (np.stack([tables[loss, seed][measure] for seed in seeds]) for loss in LOSSES)
-            differences = with_dice - without
-            there = np.isfinite(differences).all(axis=0)
-            result = (
-                paired(differences[:, there], margins[measure])
-                if there.sum() > 1
-                else _unmeasured(int(there.sum()), len(seeds))
-            )
             keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
             paper = foreground_difference(dataset, measure, classes=first["class"].max() + 1)
             family = "primary" if measure == PRIMARY else "secondary"
+            result = compare(tables, measure, margins[measure], folds[dataset])
             rows.append(keys | {"paper": paper, "family": family, "margin": margins[measure]} | asdict(result))
-    table = pd.DataFrame(rows)
-    for _, family in table.groupby("family"):
-        tested = family.index[family["p"].notna()]
-        table.loc[tested, "p"] = holm(family.loc[tested, "p"].to_list())
-        level = LEVEL / max(len(tested), 1)
-        table.loc[family.index, "detectable"] = [detectable(row.error, row.freedom, level) for row in family.itertuples()]
-    table["verdict"] = [_verdict(row) for row in table.itertuples()]
-    return table
-
-
-def _unmeasured(units: int, seeds: int) -> Paired:
-    none = math.nan
-    return Paired(none, none, none, none, none, none, none, none, none, none, units, seeds, 0)
-
-
-def _verdict(row: Any) -> str:
-    better = STATEMENTS[row.measure][1]
-    if math.isnan(row.p_units):
-        return "not measured"
-    if row.seeds == 1:
-        return "not testable"
-    if row.p < LEVEL:
-        return ("confirmed" if row.mean * better > 0 else "contradicted") + (TOO_SMALL if row.p_equal < LEVEL else "")
-    return EQUAL if row.p_equal < LEVEL else "not confirmed"
+    return corrected(pd.DataFrame(rows), {measure: sign for measure, (_, sign) in STATEMENTS.items()})
 
 
 def claims(table: pd.DataFrame, study: str) -> list[dict[str, Any]]:

@@ -15,35 +15,14 @@ all of these the sums pixels, probability (Σp), positives (Σy) and squares (Σ
 
 import numpy as np
 import pandas as pd
-import torch
 
 BINS = 20
 MEASURES = ("ece", "mce", "brier", "ece_image", "mce_image")
-_SUMS = ["pixels", "probability", "positives", "squares"]
-
-
-def bin_sums(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(B, K, BINS, 4) float64: pixels, Σp, Σy and Σ(p − y)² of each image, foreground class and bin.
-
-    logits: (B, 1, H, W) or (B, C, H, W) float32; mask: (B, H, W) labels 0..C−1. K is 1 for one channel, else C − 1.
-    """
-    classes = max(logits.shape[1] - 1, 1)
-    labels = torch.arange(1, classes + 1, device=mask.device).view(-1, 1, 1)
-    offsets = BINS * torch.arange(classes, dtype=torch.int32, device=mask.device).view(-1, 1, 1)
-    found = []
-    for scores, target in zip(logits, mask, strict=True):  # one by one they fit into a CPU's cache: half the time
-        probability = scores.sigmoid() if len(scores) == 1 else scores.softmax(dim=0)[1:]
-        truth = target == labels
-        cells = ((probability * BINS).ceil_().clamp_(1, BINS).int() - 1).add_(offsets).flatten()
-        squares = (probability - truth.float()).square_()
-        weights = (None, *(values.flatten().double() for values in (probability, truth, squares)))
-        sums = [torch.bincount(cells, values, classes * BINS).double() for values in weights]
-        found.append(torch.stack(sums, dim=1).view(classes, BINS, len(_SUMS)))
-    return torch.stack(found)
+SUMS = ["pixels", "probability", "positives", "squares"]
 
 
 def table(sums: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
-    """The layout above, from `bin_sums` of the slices in ``index``, (N, K, BINS, 4); patients in their order."""
+    """The layout above, from `bins.bin_sums` of the slices in ``index``, (N, K, BINS, 4); patients in their order."""
     gaps = abs(sums[..., 1] - sums[..., 2])
     errors = gaps / np.maximum(sums[..., 0], 1)
     worst = np.where(np.arange(BINS) == errors.argmax(axis=2)[..., None], errors, 0)
@@ -52,7 +31,7 @@ def table(sums: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
     for patient, rows in index.reset_index(drop=True).groupby("patient", sort=False).groups.items():
         summed = values[rows].sum(axis=0)
         cells = {"class": np.repeat(np.arange(1, len(summed) + 1), BINS), "bin": np.tile(np.arange(1, BINS + 1), len(summed))}
-        columns = dict(zip([*_SUMS, "gaps", "worst"], summed.reshape(-1, values.shape[3]).T, strict=True))
+        columns = dict(zip([*SUMS, "gaps", "worst"], summed.reshape(-1, values.shape[3]).T, strict=True))
         tables.append(pd.DataFrame({"patient": patient, **cells, "images": len(rows), **columns}))
     return pd.concat(tables, ignore_index=True).astype({"pixels": "int64", "positives": "int64"})
 

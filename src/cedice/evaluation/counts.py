@@ -26,7 +26,7 @@ def load_counts(table: Path, classes: int) -> pd.DataFrame:
         if found != list(range(classes)):
             raise CediceError(f"{table}: slice {name} has rows for the classes {found}, not 0..{classes - 1} in order")
     pixels = counts[COUNTS].sum(axis=1)
-    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.groupby(counts["slice"]).transform("first"))
+    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.iloc[0])
     if wrong.any():
         raise CediceError(f"{table}: the counts of slice {counts['slice'][wrong].iloc[0]} do not add up to its pixels")
     return counts
@@ -52,10 +52,12 @@ def pooled_headline(counts: pd.DataFrame) -> dict[str, dict[str, float]]:
     return headline(*(sums[name].to_numpy() for name in sums))
 
 
-def same_slices(counts: Counts, dataset: str) -> None:
-    """CediceError unless all trainings were counted on the same slices: a mean over others is no comparison."""
-    (first, expected), *others = counts.items()
-    for other, table in others:
+def same_slices(counts: Counts, dataset: str, folds: int = 1) -> None:
+    """CediceError unless all trainings that validate the same of the ``folds`` (seed modulo ``folds``; 1 without) were counted
+    on the same slices: a mean over others is no comparison."""
+    firsts: dict[int, tuple[tuple[str, int], pd.DataFrame]] = {}
+    for other, table in counts.items():
+        first, expected = firsts.setdefault(other[1] % folds, (other, table))
         if not table["slice"].reset_index(drop=True).equals(expected["slice"].reset_index(drop=True)):
             names = [f"{loss} seed {seed}" for loss, seed in (first, other)]
             raise CediceError(
@@ -63,13 +65,25 @@ def same_slices(counts: Counts, dataset: str) -> None:
             )
 
 
-def check_units(counts: pd.DataFrame, units: int, table: Path) -> None:
-    """CediceError unless the counts are of as many validation patients as ``units``, which the record of the slices says."""
-    if (counted := counts["patient"].nunique()) != units:
-        raise CediceError(
-            f"{table}: counts of {counted} patients, but {units} validate by the record of the slices; "
-            "run the evaluate stage again"
-        )
+def check_units(counts: Counts, units: int, folds: int, dataset: str) -> None:
+    """CediceError unless the counts of every training are of as many validation patients as ``units``, which the record of the
+    slices says; with folds, unless those of all folds together are, and none is in two."""
+    if folds == 1:
+        found = {f"{loss} seed {seed}": table["patient"].nunique() for (loss, seed), table in counts.items()}
+    else:
+        patients: dict[int, set[str]] = {}
+        for (_, seed), table in counts.items():
+            patients.setdefault(seed % folds, set()).update(table["patient"])
+        shared = sum(map(len, patients.values())) - len(set().union(*patients.values()))
+        if shared:
+            raise CediceError(f"{dataset}: counts of {shared} patients in two folds; run the evaluate stage again")
+        found = {f"all {folds} folds": sum(map(len, patients.values()))} if len(patients) == folds else {}
+    for name, counted in found.items():
+        if counted != units:
+            raise CediceError(
+                f"{dataset} {name}: counts of {counted} patients, but {units} validate by the record of the slices; "
+                "run the evaluate stage again"
+            )
 
 
 def regions(counts: pd.DataFrame) -> pd.DataFrame:

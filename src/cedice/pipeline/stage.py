@@ -88,12 +88,18 @@ class Job:
         as `classes`."""
         return self.record(dataset)["unit"]
 
+    def folds(self, dataset: str) -> int:
+        """How many folds a data set is split into: training number k validates fold k modulo this; 1 where all trainings
+        validate the same. CediceError as `classes`."""
+        return self.record(dataset).get("folds", 1)
+
     def record(self, dataset: str) -> dict[str, Any]:
         """The record of a data set's slices (`cedice.data.preprocess.summary`); CediceError where there is none."""
         file = paths.slices_record(self.study, dataset)
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
-            return {key: record[key] for key in ("classes", "unit", "validation_patients")}
+            known = {key: record[key] for key in ("classes", "unit", "validation_patients")}
+            return known | {key: record[key] for key in ("folds",) if key in record}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CediceError(f"{file}: not a record of slices ({error}); run the preprocess stage again") from error
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cedice.analysis.verdict import EQUAL, STATEMENTS, TOO_SMALL
+from cedice.analysis.compared import EQUAL, TOO_SMALL
+from cedice.analysis.verdict import STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish, plain

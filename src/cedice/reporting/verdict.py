@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from cedice.analysis.verdict import EQUAL, TOO_SMALL
+from cedice.analysis.compared import EQUAL, TOO_SMALL
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
+from cedice.reporting.beyond import beyond, nested, units
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, wrapped
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
@@ -37,6 +38,7 @@ LastEpochs = dict[str, dict[str, dict[str, float | None]]]  # {network: {data se
 
 def markdown(
     judged: pd.DataFrame,
+    asked: pd.DataFrame,
     study: str,
     synthetic: bool,
     last_epochs: LastEpochs | None = None,
@@ -44,8 +46,9 @@ def markdown(
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
-    ``judged``: `verdict.judge` of each network, with a column readout. ``last_epochs``: CE + DL minus CE, mean over the last
-    ten epochs; where its sign is another than at the end, the text says so. ``by_chance``: `chance.table`.
+    ``judged``, ``asked``: `verdict.judge` and `beyond.judge` of each network, with a column readout. ``last_epochs``: CE + DL
+    minus CE, mean over the last ten epochs; where its sign is another than at the end, the text says so.
+    ``by_chance``: `chance.table`.
     """
     named, figures = titles(judged["dataset"]), figure_numbers(judged["dataset"])
     readouts = list(dict.fromkeys(judged["readout"]))
@@ -66,6 +69,7 @@ def markdown(
         heading = "As the paper reads it: after the last epoch" if papers else "After the last epoch"
         lines += ["", f"## {heading}", ""]
         lines += [line.replace("**", "") for line in _words(last, study, last_epochs)] + _judged(last, papers, None)
+    lines += nested(rows) + beyond(asked[asked["readout"] == rests].to_dict("records") if len(asked) else [])
     lines += ["", "## How to read this", ""]
     figure = max(max(numbers.values()) for numbers in figures.values())
     return "\n".join([*lines, _about(judged, papers, bool(len(by_chance)), figure)])
@@ -97,7 +101,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
         cells = [named[row["dataset"]], row["statement"], verdict, number(row["mean"], "+")]
         numbers = [interval(row["low"], row["high"]), number(row["p"], digits=".3g"), f"{row['margin']:g}"]
         numbers.append(number(row["detectable"]))
-        cells += [*(numbers if tested else []), counted(row["units"], row["unit"])]
+        cells += [*(numbers if tested else []), units(row)]
         cells += [number(row["paper"], "+")] if papers else []
         if beside is not None:
             last = beside[row["dataset"], row["measure"]]
@@ -130,7 +134,7 @@ def _untested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | No
 
 
 def _units(rows: list[dict[str, Any]]) -> str:
-    return counted(max(row["units"] for row in rows), rows[0]["unit"])
+    return units(max(rows, key=lambda row: row["units"]))
 
 
 def _turned(rows: list[dict[str, Any]], tails: dict[str, float | None]) -> list[str]:

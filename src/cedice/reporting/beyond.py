@@ -1,0 +1,59 @@
+"""The parts of the verdict that the paper does not ask for: what experts do, and what folds assume."""
+
+import math
+from typing import Any
+
+from cedice.analysis.statistics import p_values
+from cedice.paper import titles
+from cedice.reporting.markdown import counted, interval, number, table, wrapped
+
+_BEYOND = """What theory, or the paper's claim, predicts of questions that the paper does not ask: calibration (20 bins; of a
+patient's images together, and of single images), volumes, false positives on slices without the structure, ejection fraction,
+surface Dice and HD95 of volumes. Confirmed: the corrected p is below 0.05, and the sign is the predicted one; Holm's correction
+is among these rows alone. `cedice.analysis.beyond` has the definitions, and where the predictions are from."""
+_NESTED = """Patients are nested in trainings: each training validates the patients of one fold. What decides is Student's t of
+the folds' means, with one degree of freedom fewer than folds; it is exact whatever folds and trainings add. A test over all
+patients together would take those who share a training for independent. Two more p, uncorrected as the first is here: with 1.5
+times the standard error, since the folds' trainings share most of their patients; and, with two trainings a fold or more, as if
+folds added nothing."""
+
+
+def beyond(asked: list[dict[str, Any]]) -> list[str]:
+    """The lines of a section; ``asked``: the rows of `analysis.beyond.judge`. No lines where nothing was measured."""
+    if not asked:
+        return []
+    named = titles(row["dataset"] for row in asked)
+    heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE", "95 % interval", "p (Holm)", "detectable", "n"]
+    rows = []
+    for row in asked:
+        cells = [named[row["dataset"]], row["statement"], f"**{row['verdict']}**", number(row["mean"], "+")]
+        cells += [interval(row["low"], row["high"]), number(row["p"], digits=".3g"), number(row["detectable"]), units(row)]
+        rows.append(cells)
+    return ["", "## Beyond the paper", "", wrapped(_BEYOND), "", *table(heads, rows)]
+
+
+def nested(judged: list[dict[str, Any]]) -> list[str]:
+    """The lines of a section on those of the verdict's rows whose patients are nested in trainings; no lines without any."""
+    rows = [row for row in judged if _folds(row)]
+    if not rows:
+        return []
+    named = titles(row["dataset"] for row in rows)
+    heads = ["data", "the Dice term …", "p by folds", "p, 1.5 standard errors", "p, as if folds added nothing"]
+    body = []
+    for row in rows:
+        p, _ = p_values(row["mean"], row["error"], row["freedom"], row["margin"])
+        values = [number(value, digits=".3g") for value in (p, row["p_overlap"], row["p_alike"])]
+        body.append([named[row["dataset"]], row["statement"], *values])
+    return ["", "## Folds", "", wrapped(_NESTED), "", *table(heads, body)]
+
+
+def units(row: dict[str, Any]) -> str:
+    """ "20 patients", or "100 patients in 5 folds"."""
+    folds = _folds(row)
+    return counted(row["units"], row["unit"]) + (f" in {counted(folds, 'fold')}" if folds else "")
+
+
+def _folds(row: dict[str, Any]) -> int:
+    """Of a row of a verdict; 0 where its patients are crossed with trainings."""
+    folds = row.get("folds", math.nan)
+    return 0 if math.isnan(folds) else int(folds)

@@ -1,0 +1,67 @@
+"""One comparison for trainings that validate the same patients, and for those that validate a fold each."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cedice.analysis.compared import compare, corrected
+from cedice.analysis.nested import Nested, nested
+from cedice.analysis.statistics import holm, paired
+
+
+def tables(folds: int, repeats: int, units: int = 6, seed: int = 0) -> tuple[dict, list[np.ndarray]]:
+    """Of training number k those of fold k modulo ``folds``; and the differences, (repeats, units) of each fold."""
+    random, found = np.random.default_rng(seed), {}
+    for number in range(folds * repeats):
+        names = [f"{number % folds}-{unit}" for unit in range(units)]
+        for loss in ("ce", "ce_dl"):
+            found[loss, number] = pd.DataFrame({"dice": random.random(units)}, index=names)
+    differences = [found["ce_dl", number]["dice"] - found["ce", number]["dice"] for number in range(folds * repeats)]
+    return found, [np.stack(differences[fold::folds]) for fold in range(folds)]
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_folds_are_nested_by_the_numbers_of_trainings(repeats):
+    found, differences = tables(5, repeats)
+    result = compare(found, "dice", 0.01, 5)
+    expected = nested(differences, 0.01)
+    assert isinstance(result, Nested)
+    assert asdict(result) == pytest.approx(asdict(expected), nan_ok=True)
+    assert (result.units, result.seeds, result.folds) == (30, 5 * repeats, 5)
+
+
+def test_without_folds_trainings_and_patients_are_crossed():
+    found, differences = tables(1, 3)
+    assert compare(found, "dice", 0.01, 1) == paired(differences[0], 0.01)
+
+
+def test_trainings_of_one_fold_alone_are_crossed_and_one_of_them_says_nothing_of_others():
+    found, differences = tables(1, 2)
+    renumbered = {(loss, 5 * number): table for (loss, number), table in found.items()}
+    assert compare(renumbered, "dice", 0.01, 5) == paired(differences[0], 0.01)
+    assert np.isnan(compare({key: table for key, table in found.items() if key[1] == 0}, "dice", 0.01, 5).p)
+
+
+def test_patients_without_the_measure_are_left_out_of_all_trainings_of_their_fold():
+    found, differences = tables(5, 2)
+    found["ce", 7].loc["2-3", "dice"] = np.nan
+    differences[2] = np.delete(differences[2], 3, axis=1)
+    assert asdict(compare(found, "dice", 0.01, 5)) == pytest.approx(asdict(nested(differences, 0.01)), nan_ok=True)
+    for number in range(10):
+        if number % 5:
+            found["ce", number]["dice"] = np.nan
+    result = compare(found, "dice", 0.01, 5)
+    assert (result.units, result.seeds) == (6, 10)
+    assert np.isnan(result.mean)  # one fold alone has it
+
+
+def test_a_family_is_corrected_by_itself_and_a_predicted_sign_decides_the_word():
+    rows = [
+        {"measure": name, "family": family, "mean": mean, "error": 0.1, "freedom": 4.0, "p": p, "p_equal": np.nan}
+        for name, family, mean, p in (("a", "x", 1, 0.01), ("b", "x", 1, 0.02), ("c", "y", -1, 0.03), ("d", "y", 0.1, np.nan))
+    ]
+    found = corrected(pd.DataFrame(rows), {"a": 1, "b": -1, "c": -1, "d": 1})
+    assert found["p"].to_list()[:3] == pytest.approx([*holm([0.01, 0.02]), 0.03])
+    assert found["verdict"].to_list() == ["confirmed", "contradicted", "confirmed", "not testable"]
