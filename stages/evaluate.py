@@ -3,8 +3,10 @@ and how far the probabilities can be trusted."""
 
 from cedice import paths
 from cedice.data import slices
+from cedice.data.grid import Grid
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate, save
+from cedice.evaluation.native import Native
 from cedice.paths import READOUTS
 from cedice.pipeline.stage import Job, run
 from cedice.training import hardware, weights
@@ -17,9 +19,11 @@ def write(job: Job) -> None:
     data = slices.load(*paths.slices(job.study, job.dataset))
     val = data.rows("val", job.training.seed)
     tensors = Tensors.of(data.images, data.masks, device).part(val)
+    grid = Grid(**job.settings.grid_of(job.dataset).model_dump())
+    native = Native(grid, [data.native[number] for number in val], data.index.iloc[val]) if data.native else None
     for readout in READOUTS:
         model, header = weights.load(paths.weights(job.training), device, readout)
-        found = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"])
+        found = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"], native)
         save(found, *(path(job.training, readout) for path in (paths.counts, paths.predictions, paths.calibration)))
         shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(found.counts).items())
         print(f"{job.training}, {readout}: {len(found.labels)} slices, {shown}")

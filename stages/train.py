@@ -56,6 +56,7 @@ def write(job: Job) -> None:
         "peak_memory_mb": hardware.peak_memory_mb(),
         "revision": revision,
         "data_sha256": data_sha256,
+        **({} if data.native is None else {"grid": job.settings.grid_of(job.dataset).model_dump()}),
         **inputs,
     }
     write_json(paths.run_record(job.training), record)

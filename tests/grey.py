@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from cedice.cli import parser
+from cedice.data.grid import Spacing
 from cedice.data.intensity import Intensity
 from cedice.inference import model_file
 from cedice.inference.model_file import Model
@@ -31,9 +32,9 @@ def by_grey(classes: int) -> UNet:
     return network
 
 
-def write_model(file: Path, axes: str = "") -> Path:
+def write_model(file: Path, axes: str = "", spacing: Spacing = None) -> Path:
     """A model file with three classes, which scales from −1000 to 1000."""
-    model = Model(by_grey(3), ("background", "grey", "white"), Intensity("window", -1000, 1000), 32, {}, axes)
+    model = Model(by_grey(3), ("background", "grey", "white"), Intensity("window", -1000, 1000), 32, {}, axes, spacing=spacing)
     model_file.save(file, model, NETWORK)
     return file
 

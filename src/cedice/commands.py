@@ -30,6 +30,7 @@ def release(given: Namespace) -> None:
     """Make a model file and its card from a training."""
     from cedice import params
     from cedice.data import registry
+    from cedice.data.grid import Grid
     from cedice.described import Files
     from cedice.inference import release, released
     from cedice.paths import Training
@@ -45,7 +46,8 @@ def release(given: Namespace) -> None:
     described, training = project.datasets[given.dataset], Training(given.study, given.dataset, given.loss, int(given.seed))
     channel = described.channel if isinstance(described, Files) else None
     source, archive = registry.find(given.dataset, project.datasets), study.source.kind == "archive"
-    release.release(training, study.seeds_of(given.dataset), source, archive, channel, given.out)
+    grid = Grid(**study.grid_of(given.dataset).model_dump())
+    release.release(training, study.seeds_of(given.dataset), source, archive, channel, grid, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 

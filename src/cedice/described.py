@@ -1,9 +1,9 @@
-"""How `params.yaml` describes a data set that is none of the paper's, as typed, validated objects."""
+"""How `params.yaml` describes data sets, where they come from, and grids, as typed, validated objects."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper's first
     "acdc",
@@ -18,6 +18,7 @@ PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper'
 )
 _FIELDS = re.compile(r"\{([a-z]+)\}")
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
 Value = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # in a mask
 Label = Annotated[str, Field(pattern=r"^\w[\w ,.()/+-]*$", max_length=60)]  # it goes into tables and pages as it is
 
@@ -96,7 +97,37 @@ class Files(Strict):
         return dict(sorted(groups.items(), key=lambda each: (each[0] != "background", min(each[1]))))
 
 
+class Phantom(Strict):
+    """Generated data: ``patients`` per data set, everything drawn from ``seed``."""
+
+    kind: Literal["phantom"]
+    patients: Annotated[int, Field(ge=5, le=1000)]  # every fifth patient validates, so fewer leave none
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Archive(Strict):
+    """The real archives, from the folder CEDICE_ARCHIVES or the network."""
+
+    kind: Literal["archive"]
+
+
 class Published(Strict):
     """One of `PUBLISHED`, under its own name."""
 
     kind: Literal["published"]
+
+
+def _grids(given: Any) -> str:
+    return "several" if isinstance(given, dict) and given and not given.keys() & Grid.model_fields.keys() else "one"
+
+
+class Grid(Strict):
+    """What slices are brought onto: ``size`` pixels per side; ``spacing`` in mm, or "native" for the slices' own, or None where
+    they are resized (`cedice.data.grid`)."""
+
+    size: Annotated[int, Field(ge=16, le=1024)]
+    spacing: Annotated[float, Field(gt=0, le=100)] | Literal["native"] | None = None
+
+
+# One for all data sets of a study, or one for each.
+Grids = Annotated[Annotated[Grid, Tag("one")] | Annotated[dict[Name, Grid], Tag("several")], Discriminator(_grids)]

@@ -96,6 +96,15 @@ def write_csv(target: Path, table: Any, **options: Any) -> None:
         table.to_csv(new, index=False, lineterminator="\n", **options)
 
 
+def read_array_if_there(path: Path, name: str) -> np.ndarray | None:
+    """As `read_arrays`, of one array that an .npz may lack."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return stored.get(name)
+    except _DAMAGE as error:
+        raise CediceError(f"{path}: not readable ({error}); run the stage that writes it again") from error
+
+
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     """The named arrays of an .npz, never a pickle; CediceError where the file is damaged or lacks one."""
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from cedice.described import PUBLISHED, Files, Published, Strict
+from cedice.described import PUBLISHED, Archive, Files, Grid, Grids, Name, Phantom, Published, Strict
 from cedice.errors import CediceError, meant
 
 DATASETS = ("acdc", "covid19")  # the paper's
@@ -15,21 +15,6 @@ STUDIES = ("demo", "small", "paper", "own")
 StudyName = Literal["demo", "small", "paper", "own"]
 
 
-class Phantom(Strict):
-    """Generated data: ``patients`` per data set, everything drawn from ``seed``."""
-
-    kind: Literal["phantom"]
-    patients: Annotated[int, Field(ge=5, le=1000)]  # every fifth patient validates, so fewer leave none
-    seed: Annotated[int, Field(ge=0)]
-
-
-class Archive(Strict):
-    """The real archives, from the folder CEDICE_ARCHIVES or the network."""
-
-    kind: Literal["archive"]
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
 
 
@@ -56,11 +41,12 @@ Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
 class Study(Strict):
     """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
     the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
-    and its training, once for each of ``seeds``: one list, or one for each data set."""
+    and its training, once for each of ``seeds``. Grid and seeds: of all its data sets, or of each."""
 
     hardware: Literal["any", "gpu"]
     source: Annotated[Phantom | Archive, Field(discriminator="kind")]
     split: Literal["patient", "folds", "slice"]
+    grid: Grids
     epochs: dict[Name, Passes]
     seeds: Annotated[
         Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
@@ -74,6 +60,10 @@ class Study(Strict):
         for each in seeds.values() if isinstance(seeds, dict) else [seeds]:
             _once(each)
         return seeds
+
+    def grid_of(self, dataset: str) -> Grid:
+        """The grid of one of its data sets."""
+        return self.grid[dataset] if isinstance(self.grid, dict) else self.grid
 
     def seeds_of(self, dataset: str) -> list[int]:
         """The seeds of one of its data sets."""
@@ -162,6 +152,9 @@ class Params(Strict):
             if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
                 lacking = "seeds" if min(other) in epochs else "epochs"
                 raise ValueError(f"{name}.seeds and {name}.epochs name different data sets: {lacking} lacks {min(other)}")
+            grid = self.study(name).grid
+            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
+                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
         return self
 
     @model_validator(mode="after")
@@ -197,7 +190,10 @@ def _once(values: list) -> list:
     return values
 
 
-_TAGS = ("phantom", "archive", "files", "published", "list", "mapping")  # of unions, which pydantic puts into a location
+_TAGS = (  # of unions, which pydantic puts into a location
+    *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
+    *("float", "literal['native']"),
+)
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

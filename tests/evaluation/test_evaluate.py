@@ -3,12 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from cedice import paths
 from cedice.data import slices
+from cedice.data.grid import Grid
+from cedice.data.sources.acdc import Acdc
 from cedice.errors import CediceError
-from cedice.evaluation import counts
+from cedice.evaluation import counts, runs
+from cedice.evaluation.native import to_native
 from cedice.evaluation.runs import Run, readouts
+from cedice.metrics import region_counts
 from cedice.paths import Training
 
 LOSS = ("--study", "demo", "--dataset", "acdc", "--loss", "ce_dl", "--seed", "0")
@@ -60,6 +65,50 @@ def test_readouts_are_those_with_counts_of_all_trainings(evaluated):
     assert readouts([TRAINING]) == ("last", "averaged")
     paths.counts(other, "last").touch()
     assert readouts([TRAINING, other]) == ("last",)
+
+
+@pytest.mark.parametrize("grid", [{"spacing": 2.0, "size": 48}, {"spacing": "native", "size": 64}])
+def test_on_a_grid_with_a_spacing_the_slices_own_pixels_are_counted(project, stage, edit_params, grid):
+    edit_params(project, {"demo.grid": {"acdc": grid, "covid19": {"size": 256}}})
+    for name, number in (("download", 4), ("preprocess", 4), ("train", 8), ("evaluate", 8), ("measure", 8)):
+        assert stage(name, *LOSS[:number]) is None
+    data = slices.load(*paths.slices("demo", "acdc"))
+    assert data.images.shape[1:] == (grid["size"], grid["size"])
+    val = data.part("val", 0)
+    with np.load(paths.predictions(TRAINING, "averaged")) as stored:
+        labels = slices.shaped(stored["labels"], val.index, "")
+    table = counts.load_counts(paths.counts(TRAINING, "averaged"), 4)
+    source = Acdc()
+    for case in source.cases(paths.raw("demo", "acdc")):
+        stored_masks = source.read(case).mask
+        for number in np.flatnonzero(val.index["volume"] == case.volume):
+            truth = stored_masks[int(val.index["slice"][number][-2:])]
+            np.testing.assert_array_equal(val.native[number], truth)
+            assert labels[number].shape == truth.shape
+            rows = table[table["slice"] == val.index["slice"][number]].set_index("class")
+            assert rows.loc[3, "tp"] == ((labels[number] == 3) & (truth == 3)).sum()
+            assert rows.loc[3, "fn"] == ((labels[number] != 3) & (truth == 3)).sum()  # also beyond the field
+            assert rows.loc[0].drop(["slice", "volume", "patient"]).sum() == truth.size
+    surfaces = pd.read_csv(paths.surfaces(TRAINING, "averaged"))
+    assert set(surfaces["unit"]) == {"mm"}
+    assert (
+        runs.values(Run.of(TRAINING, "averaged"), "it")["dice_foreground"]
+        == counts.pooled_headline(table)["foreground"]["dice"]
+    )
+
+
+def test_what_lies_beyond_the_field_is_background_and_what_lies_within_comes_back():
+    truth = np.zeros((40, 30), np.uint8)
+    truth[:4], truth[15:25, 10:20] = 1, 1
+    likely = torch.zeros(1, 2, 16, 16)
+    likely[:, 1] = 1  # foreground everywhere
+    grid = Grid(16, 1.0)
+    found = to_native(grid, likely, truth.shape, (1.0, 1.0)).argmax(dim=1)[0].numpy()
+    assert found.sum() == 16 * 16
+    assert found[12:28, 7:23].all()
+    labels, table = region_counts(torch.from_numpy(found)[None], torch.from_numpy(truth)[None], 2), truth.sum()
+    assert int(labels[0][0, 1] + labels[2][0, 1]) == table
+    assert int(labels[2][0, 1]) == 4 * 30  # cropped, so missed
 
 
 @pytest.mark.parametrize(

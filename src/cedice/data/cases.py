@@ -44,7 +44,7 @@ class Volume:
 @dataclass(frozen=True)
 class Facts:
     """What is known of a complete data set: its number of slices, how many of them lack each class, and each class's
-    share of all pixels (as fractions of the 256×256 slices, met to within ``tolerance`` of the share)."""
+    share of a slice's pixels (a mean over the slices, met to within ``tolerance`` of the share)."""
 
     slices: int
     slices_without: tuple[int, ...]

@@ -182,9 +182,7 @@ def _split(source: Source, slices: Slices, split: str) -> str:
         known = source.patients_known or patients < len(rows)
         who = f"{patients} {_noun(patients, 'patient')} ({images})" if known else images
         sides.append(f"{who} {verb}{'s' if who.startswith('1 ') else ''}")
-    rule = "every fifth slice" if split == "slice" else source.split
-    if "fold" in slices.index:
-        rule = "the first of five folds"
+    rule = {"slice": "every fifth slice"}.get(split, "the first of five folds" if "fold" in slices.index else source.split)
     return f"split: {', '.join(sides)}; {rule}"
 
 
@@ -199,10 +197,10 @@ def _few(source: Source, slices: Slices, enough: int) -> list[str]:
 
 
 def _leaks(slices: Slices) -> list[str]:
-    train, val = (set(slices.index["patient"].iloc[slices.rows(side, 0)]) for side in ("train", "val"))
-    both = len(train & val)
-    told = f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"
-    return [told] if both else []
+    both = len(set.intersection(*(set(slices.index["patient"].iloc[slices.rows(side, 0)]) for side in ("train", "val"))))
+    return (
+        [f"on both sides of the split: {both} {_noun(both, 'patient')}; what is measured is flattered by that"] if both else []
+    )
 
 
 def _orientations(index: pd.DataFrame) -> list[str]:
@@ -212,11 +210,10 @@ def _orientations(index: pd.DataFrame) -> list[str]:
 
 
 def _clipped(source: Source, slices: Slices) -> list[str]:
-    told = []
-    for value, end in ((0, "low"), (255, "high")) if source.intensity.kind == "window" else ():
-        if (share := float((slices.images == value).mean())) > _CLIPPED:
-            told.append(f"{share:.0%} of all pixels are {value}: does the window's `{end}` fit these files?")
-    return told
+    ends = ((0, "low"), (255, "high")) if source.intensity.kind == "window" else ()
+    shares = {(value, end): float((slices.images == value).mean()) for value, end in ends}
+    advice = "of all pixels are {}: does the window's `{}` fit these files?"
+    return [f"{share:.0%} {advice.format(*at)}" for at, share in shares.items() if share > _CLIPPED]
 
 
 def _flat(slices: Slices) -> list[str]:

@@ -151,6 +151,15 @@ def turn(voxels: np.ndarray, from_axes: str, to_axes: str) -> np.ndarray:
     return apply_orientation(voxels, ornt_transform(axcodes2ornt(from_axes), axcodes2ornt(to_axes)))
 
 
+def turn_sizes(sizes: tuple[float, float, float], from_axes: str, to_axes: str) -> tuple[float, float, float]:
+    """The voxel's edges (x, y, z) after `turn`."""
+    if not from_axes or not to_axes:
+        return sizes
+    onto = ornt_transform(axcodes2ornt(from_axes), axcodes2ornt(to_axes))[:, 0].astype(int).tolist()
+    x, y, z = (sizes[onto.index(axis)] for axis in range(3))
+    return x, y, z
+
+
 def onto(mask: NiftiVolume, image: NiftiVolume, path: Path) -> np.ndarray:
     """The mask's voxels in the image's axis order and directions, where both lie in the same place; CediceError, naming the
     ``path`` of the mask, where they do not to within half a voxel (a shape that differs is left to the caller)."""

@@ -1,4 +1,4 @@
-"""Volumes to 256×256 slices (`cedice.data.slices` has the layout of the two files that hold them)."""
+"""Volumes to slices on a study's grid (`cedice.data.slices` has the layout of the two files that hold them)."""
 
 from pathlib import Path
 from typing import Any
@@ -10,38 +10,49 @@ from tqdm import tqdm
 
 from cedice.data import splits
 from cedice.data.cases import Case, Facts, Volume
-from cedice.data.slices import FOLDS, SIZE, Slices
+from cedice.data.grid import Grid, pixel_size
+from cedice.data.slices import FOLDS, SIZE, Slices, flat, shaped
 from cedice.data.source import Source
 from cedice.errors import CediceError
 from cedice.files import replacing, write_arrays
 
+_SPACING = ("spacing_slices", "spacing_rows", "spacing_columns")
 
-def build(source: Source, cases: list[Case], split: str) -> Slices:
-    """Read every case and resize its slices; ``split`` is "patient", "slice" or "folds". A source's official split stays, but
-    for "slice"; so do the folds that it is known by.
+
+def build(source: Source, cases: list[Case], split: str, grid: Grid) -> Slices:
+    """Read every case and bring its slices onto the grid; ``split`` is "patient", "slice" or "folds". A source's official
+    split stays, but for "slice"; so do the folds that it is known by.
 
     Raises CediceError for whatever is wrong with a file.
     """
-    builder = SliceBuilder(len(source.classes))
+    builder = SliceBuilder(len(source.classes), grid)
     for case in tqdm(cases, desc=f"slices {source.name}", unit="volume", disable=None):
-        builder.add(case, source.read(case))
+        volume = source.read(case)
+        builder.add(case, source.sized(case, volume) if grid.spacing else volume)
     return builder.split(split, source)
 
 
 class SliceBuilder:
     """Slices as they come, volume by volume; grown in place, for a list to be stacked would take twice the memory."""
 
-    def __init__(self, classes: int):
-        self._classes = classes
-        self._images, self._masks = bytearray(), bytearray()
+    def __init__(self, classes: int, grid: Grid = Grid(SIZE)):  # noqa: B008  (frozen)
+        self._classes, self._grid = classes, grid
+        self._images, self._masks, self._native = bytearray(), bytearray(), bytearray()
         self._rows: list[dict[str, Any]] = []
 
     def add(self, case: Case, volume: Volume) -> None:
-        """Resize a volume's slices and take them in."""
-        spacing = volume.spacing or (None, None, None)
+        """Bring a volume's slices onto the grid and take them in; CediceError where that needs a size of pixels that is not
+        known."""
+        place = dict(zip(_SPACING, volume.spacing or (None, None, None), strict=True)) | {"spacing_unit": volume.unit}
+        pixel = pixel_size(self._grid, place, case.image) if self._grid.spacing else None
         for number, (image, mask) in enumerate(zip(volume.image, volume.mask, strict=True)):
-            label_map = resize_mask(mask)
-            self._images += resize_image(image).tobytes()
+            if pixel:
+                on_grid, label_map, truth = self._grid.image(image, pixel), self._grid.labels(mask, pixel), mask
+                self._native += mask.tobytes()
+            else:
+                on_grid, label_map = resize_image(image, self._grid.size), resize_mask(mask, self._grid.size)
+                truth = label_map
+            self._images += on_grid.tobytes()
             self._masks += label_map.tobytes()
             self._rows.append(
                 {
@@ -53,12 +64,9 @@ class SliceBuilder:
                     "patient_number": case.patient_number,
                     "native_height": image.shape[0],
                     "native_width": image.shape[1],
-                    "spacing_slices": spacing[0],
-                    "spacing_rows": spacing[1],
-                    "spacing_columns": spacing[2],
-                    "spacing_unit": volume.unit,
+                    **place,
                     "axes": volume.axes,
-                    **{f"pixels_{label}": int((label_map == label).sum()) for label in range(1, self._classes)},
+                    **{f"pixels_{label}": int((truth == label).sum()) for label in range(1, self._classes)},
                 }
             )
 
@@ -81,8 +89,12 @@ class SliceBuilder:
             splits.complete(index["split"].to_list())
         if split != "slice" and "split" in index:
             splits.assert_disjoint(index["patient"].to_list(), index["split"].to_list())
-        arrays = [np.frombuffer(grown, np.uint8).reshape(-1, SIZE, SIZE) for grown in (self._images, self._masks)]
-        return Slices(arrays[0], arrays[1], index)
+        arrays = [
+            np.frombuffer(grown, np.uint8).reshape(-1, self._grid.size, self._grid.size)
+            for grown in (self._images, self._masks)
+        ]
+        native = shaped(np.frombuffer(self._native, np.uint8), index, source.name) if self._grid.spacing else None
+        return Slices(arrays[0], arrays[1], index, native)
 
 
 def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:
@@ -91,13 +103,13 @@ def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:
     return np.clip(np.rint(np.asarray(resized)), 0, 255).astype(np.uint8)
 
 
-def resize_mask(mask: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 labels → (256, 256) uint8: the nearest pixel, so that no label is invented between two classes."""
-    return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST))
+def resize_mask(mask: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """(H, W) uint8 labels → (size, size) uint8: the nearest pixel, so that no label is invented between two classes."""
+    return np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
 
 
 def summary(slices: Slices, source: Source) -> dict[str, Any]:
-    """Counts and class shares of the 256×256 slices, as they go into the report.
+    """Counts and class shares of the slices as they are measured, as they go into the report.
 
     ``unit``: what statistics over the data set take as independent. Without known patients it is the slice, but for volumes:
     each is of one patient. With ``folds`` every patient validates, in one training of as many.
@@ -106,7 +118,7 @@ def summary(slices: Slices, source: Source) -> dict[str, Any]:
     patients, folds = slices.index["patient"], "fold" in slices.index
     validating = patients.notna() if folds else slices.index["split"] == "val"
     # One slice at a time: a comparison of all would take as much memory as their masks.
-    pixels = np.array([np.bincount(mask.ravel(), minlength=len(classes)) for mask in slices.masks])
+    shares = np.array([np.bincount(mask.ravel(), minlength=len(classes)) / mask.size for mask in slices.truth])
     return {
         "slices": len(slices.index),
         "volumes": slices.index["volume"].nunique(),
@@ -114,11 +126,11 @@ def summary(slices: Slices, source: Source) -> dict[str, Any]:
         "validation_patients": patients[validating].nunique(),
         "unit": "patient" if source.patients_known or patients[validating].duplicated().any() else "slice",
         **({"folds": FOLDS} if folds else {side: len(slices.rows(side, 0)) for side in ("train", "val")}),
-        "slices_without_foreground": int((pixels[:, 1:].sum(axis=1) == 0).sum()),
+        "slices_without_foreground": int((shares[:, 1:].sum(axis=1) == 0).sum()),
         "classes": {
             name: {
-                "fraction": round(float(pixels[:, label].sum() / pixels.sum()), 6),
-                "slices_without": int((pixels[:, label] == 0).sum()),
+                "fraction": round(float(shares[:, label].sum() / len(shares)), 6),
+                "slices_without": int((shares[:, label] == 0).sum()),
             }
             for label, name in enumerate(classes)
         },
@@ -138,6 +150,7 @@ def check_facts(found: dict[str, Any], facts: Facts, name: str) -> None:
 
 def save(slices: Slices, arrays: Path, index: Path) -> None:
     """Write both files of the layout above; the same slices give the same bytes."""
-    write_arrays(arrays, images=slices.images, masks=slices.masks)
+    native = {} if slices.native is None else {"native": flat(slices.native)}
+    write_arrays(arrays, images=slices.images, masks=slices.masks, **native)
     with replacing(index) as new:
         slices.index.to_csv(new, index=False, lineterminator="\n")

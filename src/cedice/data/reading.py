@@ -64,9 +64,9 @@ def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
 @dataclass(frozen=True)
 class Scan:
     """One file to predict: ``image`` (slices, height, width) as it was stored; of a volume, a slice is a plane of the file's
-    first two axes, as in training. ``voxel_ml`` is one voxel's volume and ``spacing`` its edges (x, y, z), None where the file
-    does not say; ``axes``: where the file's x, y and z point to ("LPS"), "" if unknown; ``warning``: of the header, "" or one
-    line."""
+    first two axes, as in training. ``voxel_ml`` is one voxel's volume and ``spacing`` its edges (x, y, z) in ``unit``, None
+    where the file does not say; ``axes``: where the file's x, y and z point to ("LPS"), "" if unknown; ``warning``: of the
+    header, "" or one line."""
 
     file: Path
     name: str
@@ -75,6 +75,7 @@ class Scan:
     axes: str = ""
     warning: str = ""
     spacing: tuple[float, float, float] | None = None
+    unit: str = "unknown"
 
     @property
     def is_volume(self) -> bool:
@@ -89,7 +90,7 @@ def scan(path: Path, channel: Channel | None = None) -> Scan:
     unit = _CUBIC_MM.get(stored.unit)
     voxel_ml = prod(stored.spacing) * unit / 1000 if unit and stored.spacing else None
     image = stored.voxels.transpose(2, 1, 0)
-    return Scan(path, scan_name(path), image, voxel_ml, stored.axes, stored.warning, stored.spacing)
+    return Scan(path, scan_name(path), image, voxel_ml, stored.axes, stored.warning, stored.spacing, stored.unit)
 
 
 def is_scan(path: Path) -> bool:

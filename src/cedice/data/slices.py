@@ -1,13 +1,15 @@
-"""Volumes to 256×256 slices, and the two files that hold them.
+"""Slices on a study's grid, 256×256 in most, and the two files that hold them.
 
-Layout of `data/<study>/slices/<data set>.npz` (compressed, no pickle): `images` and `masks`, both (N, 256, 256) uint8,
-0–255 grey values and labels 0..C−1. `<data set>.csv` has the same N rows in the same order: slice, volume, patient,
-frame, split ("train" or "val"; or fold, 0 to 4, where the study's split is folds), native_height, native_width (pixels),
-spacing_slices, spacing_rows, spacing_columns (in spacing_unit, "unknown" where a file names none; empty for plain images),
-axes (where the file's x, y and z point to, as in "LPS"; empty where that is unknown, and for plain images), and pixels_1 …
-pixels_C−1, the foreground pixels per class in the 256×256 mask.
+Layout of `data/<study>/slices/<data set>.npz` (compressed, no pickle): `images` and `masks`, both (N, size, size) uint8,
+0–255 grey values and labels 0..C−1; of a grid with a spacing (`cedice.data.grid`) also `native` (uint8), the labels of the
+slices' own pixels, slice after slice in one row (`flat`). `<data set>.csv` has the same N rows in the same order: slice,
+volume, patient, frame, split ("train" or "val"; or fold, 0 to 4, where the study's split is folds), native_height,
+native_width (pixels), spacing_slices, spacing_rows, spacing_columns (in spacing_unit, "unknown" where a file names none; empty
+for plain images), axes (where the file's x, y and z point to, as in "LPS"; empty where that is unknown, and for plain images),
+and pixels_1 … pixels_C−1, the foreground pixels per class in the mask that is measured: `native`, or else `masks`.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cedice.errors import CediceError
-from cedice.files import read_arrays
+from cedice.files import read_array_if_there, read_arrays
 from cedice.tables import read_table
 
 SIZE = 256  # pixels; the paper's
@@ -24,11 +26,18 @@ FOLDS = 5  # where there are folds
 
 @dataclass(frozen=True)
 class Slices:
-    """images and masks (N, 256, 256) uint8, and the index table with one row a slice."""
+    """images and masks (N, size, size) uint8, and the index table with one row a slice; ``native``: the masks on the
+    slices' own pixels, where the grid has a spacing."""
 
     images: np.ndarray
     masks: np.ndarray
     index: pd.DataFrame
+    native: list[np.ndarray] | None = None
+
+    @property
+    def truth(self) -> Sequence[np.ndarray]:
+        """The masks against which predictions are measured, (H, W) each."""
+        return list(self.masks) if self.native is None else self.native
 
     def rows(self, split: str, seed: int) -> np.ndarray:
         """The numbers of the slices that "train", or that validate ("val"), in the training of this seed, in order: with folds
@@ -41,7 +50,8 @@ class Slices:
     def part(self, split: str, seed: int) -> "Slices":
         """A copy of the slices of `rows`."""
         chosen = self.rows(split, seed)
-        return Slices(self.images[chosen], self.masks[chosen], self.index.iloc[chosen].reset_index(drop=True))
+        native = None if self.native is None else [self.native[number] for number in chosen]
+        return Slices(self.images[chosen], self.masks[chosen], self.index.iloc[chosen].reset_index(drop=True), native)
 
 
 def load(arrays: Path, index: Path) -> Slices:
@@ -54,4 +64,20 @@ def load(arrays: Path, index: Path) -> Slices:
         raise CediceError(f"{index}: not an index table ({error}); run the preprocess stage again") from error
     if not len(images) == len(masks) == len(table) or images.shape != masks.shape:
         raise CediceError(f"{arrays}: {images.shape} images, {masks.shape} masks and {len(table)} index rows do not match")
-    return Slices(images, masks, table)
+    pixels = read_array_if_there(arrays, "native")
+    return Slices(images, masks, table, None if pixels is None else shaped(pixels, table, arrays))
+
+
+def flat(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """Label maps of any shapes as one row of pixels."""
+    return np.concatenate([each.ravel() for each in maps])
+
+
+def shaped(pixels: np.ndarray, index: pd.DataFrame, where: object) -> list[np.ndarray]:
+    """The inverse of `flat`: the maps of the slices in ``index``, each of its native shape. CediceError, naming ``where``, for
+    another number of pixels."""
+    shapes = index[["native_height", "native_width"]].to_numpy()
+    ends = np.cumsum(shapes.prod(axis=1))
+    if pixels.shape != (ends[-1],):
+        raise CediceError(f"{where}: {pixels.shape} pixels for slices of {ends[-1]}; run the stage that writes it again")
+    return [each.reshape(shape) for each, shape in zip(np.split(pixels, ends[:-1]), shapes, strict=True)]

@@ -9,6 +9,7 @@ A region that is empty in one map alone has a surface Dice of 0 and infinite dis
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,10 @@ def measures(prediction: np.ndarray, truth: np.ndarray, spacing: tuple[float, fl
     return found | {"hd95": float(max(np.percentile(there, 95), np.percentile(back, 95))), "assd": float(both.mean())}
 
 
-def table(labels: np.ndarray, masks: np.ndarray, index: pd.DataFrame, classes: int) -> pd.DataFrame:
+def table(labels: Iterable[np.ndarray], masks: Iterable[np.ndarray], index: pd.DataFrame, classes: int) -> pd.DataFrame:
     """One row per slice and foreground class: slice, volume, patient, class, unit, `MEASURES`.
 
-    labels, masks: (N, H, W) integer maps of the slices in ``index`` (the layout of `cedice.data.slices`). Distances are in
+    labels, masks: (H, W) integer maps of the slices in ``index`` (the layout of `cedice.data.slices`). Distances are in
     mm where the slices' voxels have a size in mm, else in pixels of the resized slice.
     """
     rows = []
@@ -59,10 +60,10 @@ def table(labels: np.ndarray, masks: np.ndarray, index: pd.DataFrame, classes: i
     return pd.DataFrame(rows)
 
 
-def error_profile(labels: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+def error_profile(labels: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> pd.DataFrame:
     """Wrong pixels by their distance to the border of the true foreground (all classes together).
 
-    labels, masks: (N, H, W) integer maps. One row per distance from −`REACH` (inside) to `REACH`, without 0: distance, pixels,
+    labels, masks: (H, W) integer maps. One row per distance from −`REACH` (inside) to `REACH`, without 0: distance, pixels,
     errors. The distance of a pixel is that to the nearest one on the other side, in pixels, rounded up; the outermost rows hold
     all that is farther. Slices without a border are left out.
     """

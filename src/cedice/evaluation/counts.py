@@ -26,7 +26,7 @@ def load_counts(table: Path, classes: int) -> pd.DataFrame:
         if found != list(range(classes)):
             raise CediceError(f"{table}: slice {name} has rows for the classes {found}, not 0..{classes - 1} in order")
     pixels = counts[COUNTS].sum(axis=1)
-    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.iloc[0])
+    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.groupby(counts["slice"]).transform("first"))
     if wrong.any():
         raise CediceError(f"{table}: the counts of slice {counts['slice'][wrong].iloc[0]} do not add up to its pixels")
     return counts

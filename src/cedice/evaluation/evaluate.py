@@ -2,8 +2,10 @@
 probabilities can be trusted (`cedice.evaluation.calibration`).
 
 Layout of `reports/<study>/counts/<data set>/<loss>-seed<n>.csv`: slice, volume, patient, class (0 is the background), tp, fp,
-fn, tn, in pixels of the 256×256 slice; one row per validation slice and class, slices in the order of the index table.
-Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N, 256, 256) uint8 in that same order.
+fn, tn, in pixels of the 256×256 slice, or in the slice's own where the grid has a spacing; one row per validation slice and
+class, slices in the order of the index table.
+Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N, 256, 256) uint8 in that same order, or the
+labels of the slices' own pixels in one row (`cedice.data.slices.flat`).
 """
 
 from pathlib import Path
@@ -13,9 +15,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cedice.data.slices import flat
 from cedice.evaluation import calibration
 from cedice.evaluation.bins import bin_sums
 from cedice.evaluation.counts import COUNTS, KEYS
+from cedice.evaluation.native import Native, probabilities
 from cedice.files import write_arrays, write_csv
 from cedice.metrics import region_counts
 from cedice.training.forward import Tensors, infer, predict
@@ -23,32 +27,48 @@ from cedice.unet import UNet
 
 
 class Evaluated(NamedTuple):
-    """The counts table, the predicted label maps (N, H, W) uint8, and the calibration table."""
+    """The counts table, the predicted label maps (N, H, W) uint8, or a list of (H, W), and the calibration table."""
 
     counts: pd.DataFrame
-    labels: np.ndarray
+    labels: np.ndarray | list[np.ndarray]
     calibration: pd.DataFrame
 
 
-def evaluate(model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str) -> Evaluated:
-    """Of the slices in ``data``, whose rows are ``index``."""
-    labels, tables, sums = [], [], []
+def evaluate(
+    model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str, native: Native | None = None
+) -> Evaluated:
+    """Of the slices in ``data``, whose rows are ``index``; counted on their own pixels where these are ``native``."""
+    labels: list[np.ndarray] = []
+    tables, sums = [], []
     for logits, mask in infer(model, data, precision):
-        prediction = predict(logits)
-        tp, fp, fn = region_counts(prediction, mask.long(), classes)
-        tn = mask[0].numel() - tp - fp - fn
-        tables.append(torch.stack([tp, fp, fn, tn], dim=2).cpu())
-        labels.append(prediction.to(torch.uint8).cpu())
+        if native is None:
+            prediction = predict(logits)
+            tables.append(_counted(prediction, mask, classes))
+            labels.extend(prediction.to(torch.uint8).cpu().numpy())
+        else:
+            for likely in probabilities(logits):
+                number = len(labels)
+                found, truth = native.labels(number, likely).cpu(), torch.from_numpy(native.truth[number])
+                tables.append(_counted(found[None], truth[None], classes))
+                labels.append(found.numpy())
         sums.append(bin_sums(logits, mask).cpu())
     counts = pd.DataFrame(torch.cat(tables).reshape(-1, len(COUNTS)).numpy(), columns=COUNTS)
     rows = index[KEYS].loc[index.index.repeat(classes)].reset_index(drop=True)
     rows["class"] = np.tile(np.arange(classes), len(index))
     bins = calibration.table(torch.cat(sums).numpy(), index)
-    return Evaluated(pd.concat([rows, counts], axis=1), torch.cat(labels).numpy(), bins)
+    return Evaluated(pd.concat([rows, counts], axis=1), np.stack(labels) if native is None else labels, bins)
+
+
+def _counted(prediction: torch.Tensor, mask: torch.Tensor, classes: int) -> torch.Tensor:
+    """(B, classes, 4) of `COUNTS`."""
+    tp, fp, fn = region_counts(prediction, mask.long(), classes)
+    tn = mask[0].numel() - tp - fp - fn
+    return torch.stack([tp, fp, fn, tn], dim=2).cpu()
 
 
 def save(evaluated: Evaluated, counts: Path, labels: Path, bins: Path) -> None:
     """Write the three files."""
-    write_arrays(labels, labels=evaluated.labels)
+    maps = evaluated.labels
+    write_arrays(labels, labels=flat(maps) if isinstance(maps, list) else maps)
     write_csv(counts, evaluated.counts)
     write_csv(bins, evaluated.calibration, float_format="%.8g")

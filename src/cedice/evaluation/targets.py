@@ -5,6 +5,8 @@ class that touch it: hits are its pixels that they cover, its Dice is 2·hits / 
 hits / its pixels; it is missed where they cover none.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage
@@ -12,10 +14,10 @@ from scipy import ndimage
 _EIGHT = np.ones((3, 3), bool)
 
 
-def table(labels: np.ndarray, masks: np.ndarray, index: pd.DataFrame, classes: int) -> pd.DataFrame:
+def table(labels: Iterable[np.ndarray], masks: Iterable[np.ndarray], index: pd.DataFrame, classes: int) -> pd.DataFrame:
     """One row per target: slice, volume, patient, class, target (from 1), pixels, hits, predicted (pixels that touch it).
 
-    labels, masks: (N, H, W) integer maps of the slices in ``index`` (the layout of `cedice.data.slices`).
+    labels, masks: (H, W) integer maps of the slices in ``index`` (the layout of `cedice.data.slices`).
     """
     rows = []
     for prediction, truth, place in zip(labels, masks, index.to_dict("records"), strict=True):

@@ -15,7 +15,7 @@ from cedice.inference.model_file import Model
 
 def export(model: Model, file: Path) -> None:
     """Write the network with input `image` (slices, 1, size, size) float32 in 0–1 and output `logits` (slices, C, size, size),
-    C = 1 in the binary case; classes, intensity rule and size stand in the file's metadata.
+    C = 1 in the binary case; classes, intensity rule, size and spacing stand in the file's metadata.
 
     CediceError where the packages that this needs are not installed.
     """
@@ -39,6 +39,10 @@ def export(model: Model, file: Path) -> None:
         )
         assert program is not None
         proto = program.model_proto
-        told = {"classes": json.dumps(model.classes), "intensity": json.dumps(asdict(model.intensity)), "size": str(model.size)}
+        told = {
+            "classes": json.dumps(model.classes),
+            "intensity": json.dumps(asdict(model.intensity)),
+            "size": str(model.size),
+        } | {"spacing": json.dumps(model.spacing)}
         onnx.helper.set_model_props(proto, told)
         new.write_bytes(proto.SerializeToString())

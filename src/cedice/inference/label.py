@@ -1,13 +1,17 @@
 """From a person's scan to a label map on the scan's own grid."""
 
+import math
+
 import numpy as np
 import torch
 from torch.nn import functional
 from tqdm import tqdm
 
 from cedice.data import nifti
+from cedice.data.grid import Grid, pixel_size
 from cedice.data.preprocess import resize_image
 from cedice.data.reading import Scan
+from cedice.evaluation.native import probabilities, to_native
 from cedice.inference.model_file import Model
 from cedice.training.forward import autocast, most_probable
 
@@ -19,21 +23,25 @@ def label(model: Model, scan: Scan, axes: str, precision: str, keep: bool) -> tu
 
     ``axes``: the scan is turned to these before it is cut into slices, and what comes out turned back. The network's
     probabilities are resized, not its labels, so that borders follow the scan's voxels: bilinear, widened to the area of an
-    output pixel where it shrinks. The label is the most probable class. A few slices are taken at a time. CediceError for a
-    scan whose intensities do not fit the model's rule.
+    output pixel where it shrinks. The label is the most probable class; beyond the field of a grid with a spacing it is
+    background. A few slices are taken at a time. CediceError for a scan whose intensities do not fit the model's rule, or whose
+    voxels have no size in mm where the model's grid needs one.
     """
     device = next(model.network.parameters()).device
     image = model.intensity.scale(turned(scan.image, scan.axes, axes), scan.file)
+    pixel = _pixel_size(model.grid, scan, axes)
     labels, kept = np.empty(image.shape, np.uint8), []
     with tqdm(total=len(image), desc=scan.name, unit="slice", leave=False, disable=None) as bar:
         for start in range(0, len(image), _BATCH):
             batch = image[start : start + _BATCH]
-            pixels = torch.from_numpy(np.stack([resize_image(each, model.size) for each in batch])).unsqueeze(1).to(device)
+            pixels = torch.from_numpy(np.stack([_on_grid(each, model.grid, pixel) for each in batch])).unsqueeze(1).to(device)
             pixels = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), autocast(device, precision):
                 logits = model.network(pixels)
-            likely = _probabilities(logits.float().contiguous())
-            if likely.shape[2:] != batch.shape[1:]:
+            likely = probabilities(logits.float().contiguous())
+            if pixel:
+                likely = to_native(model.grid, likely, batch.shape[1:], pixel)
+            elif likely.shape[2:] != batch.shape[1:]:
                 likely = functional.interpolate(likely, batch.shape[1:], mode="bilinear", align_corners=False, antialias=True)
             labels[start : start + len(batch)] = most_probable(likely).cpu().numpy()
             if keep:
@@ -51,8 +59,13 @@ def turned(slices: np.ndarray, from_axes: str, to_axes: str) -> np.ndarray:
     return nifti.turn(slices.swapaxes(0, 2), from_axes, to_axes).swapaxes(0, 2)
 
 
-def _probabilities(logits: torch.Tensor) -> torch.Tensor:
-    if logits.shape[1] > 1:
-        return logits.softmax(dim=1)
-    foreground = logits.sigmoid()
-    return torch.cat([1 - foreground, foreground], dim=1)
+def _pixel_size(grid: Grid, scan: Scan, axes: str) -> tuple[float, float] | None:
+    """(Rows, columns) in mm of a slice of the scan turned to ``axes``; None where the grid has no spacing."""
+    if grid.spacing is None:
+        return None
+    columns, rows, _ = nifti.turn_sizes(scan.spacing or (math.nan,) * 3, scan.axes, axes)
+    return pixel_size(grid, {"spacing_unit": scan.unit, "spacing_rows": rows, "spacing_columns": columns}, scan.file)
+
+
+def _on_grid(image: np.ndarray, grid: Grid, pixel: tuple[float, float] | None) -> np.ndarray:
+    return grid.image(image, pixel) if pixel else resize_image(image, grid.size)

@@ -6,6 +6,7 @@ was; the header's one entry, "cedice", is JSON with
   classes    the names of the labels 0, 1, …
   intensity  the fields of `Intensity`
   size       pixels per side of the slices that the network was trained on
+  spacing    of their pixels in mm, "native", or null where slices are resized (`cedice.data.grid`)
   axes       where these slices' x, y and z pointed to (`cedice.inference.orientation`); "" if that is unknown, or differed
   axes_assumed  true where axes rests on no header: the training data had none, or had lost theirs
   channel    of colour images: grey, red, green or blue; null where the training data were grey
@@ -23,6 +24,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from cedice.data.grid import Grid, Spacing
 from cedice.data.intensity import Intensity
 from cedice.described import Channel
 from cedice.errors import CediceError
@@ -43,6 +45,12 @@ class Model:
     axes: str = ""
     axes_assumed: bool = False
     channel: Channel | None = None
+    spacing: Spacing = None
+
+    @property
+    def grid(self) -> Grid:
+        """What slices are brought onto."""
+        return Grid(self.size, self.spacing)
 
 
 def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
@@ -54,6 +62,7 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         "classes": model.classes,
         "intensity": asdict(model.intensity),
         "size": model.size,
+        "spacing": model.spacing,
         "made_from": model.made_from,
         "axes": model.axes,
         "axes_assumed": model.axes_assumed,
@@ -76,10 +85,10 @@ def load(file: Path, device: torch.device) -> Model:
             raise ValueError("its bytes are not those that were written")
         network = rebuild(header["network"], state)
         classes, size = tuple(header["classes"]), header["size"]
-        # Files of version 0.1.0 have none of the last three.
+        # Files of version 0.1.0 have none of the last four.
         axes, assumed, channel = header.get("axes", ""), header.get("axes_assumed", False), header.get("channel")
         intensity = Intensity(**header["intensity"])
-        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel)
+        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel, header.get("spacing"))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CediceError(
             f"{file}: not a readable model file ({error}); get it again, or make it with `cedice release`"

@@ -6,12 +6,14 @@ import torch
 
 from cedice import paths
 from cedice.data import slices
+from cedice.data.grid import Grid
 from cedice.data.intensity import Intensity
 from cedice.data.source import Source
 from cedice.described import Channel
 from cedice.errors import CediceError
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate
+from cedice.evaluation.native import Native
 from cedice.evaluation.runs import Run, values
 from cedice.files import md5, write_text
 from cedice.inference import model_file
@@ -27,13 +29,15 @@ from cedice.training.forward import Tensors
 _ASSUMED_AXES = {"acdc": "LPS", "covid19": "PLS"}
 
 
-def release(training: Training, seeds: list[int], source: Source, archive: bool, channel: Channel | None, target: Path) -> None:
+def release(
+    training: Training, seeds: list[int], source: Source, archive: bool, channel: Channel | None, grid: Grid, target: Path
+) -> None:
     """Write the model file ``target`` and its card beside it (.md) from a finished training: of its
     averaged network.
 
     The card's first column is measured with the file itself, half precision and all, on the validation slices. ``seeds``: those
     of the study; ``source``: the data set's; ``archive``: whether its real data were used; ``channel``: what was taken of its
-    colour images. CediceError where weights, slices or reports are missing.
+    colour images; ``grid``: the study's. CediceError where weights, slices or reports are missing.
     """
     study, dataset, loss, _ = training
     for path in (paths.weights(training), *paths.slices(study, dataset)):
@@ -53,12 +57,14 @@ def release(training: Training, seeds: list[int], source: Source, archive: bool,
     }
     data = slices.load(*paths.slices(study, dataset))
     axes, assumed = _axes(set(data.index["axes"]), dataset, archive)
-    model = model_file.Model(network, source.classes, source.intensity, slices.SIZE, made_from, axes, assumed, channel)
+    kind = (source.classes, source.intensity, grid.size, made_from, axes, assumed, channel, grid.spacing)
+    model = model_file.Model(network, *kind)
     model_file.save(target, model, header["network"])
     val = data.rows("val", training.seed)
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
     released = model_file.load(target, torch.device("cpu")).network
-    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32").counts
+    native = Native(grid, [data.native[number] for number in val], data.index.iloc[val]) if data.native else None
+    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native).counts
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trainings = [training._replace(seed=seed) for seed in seeds]
@@ -98,7 +104,7 @@ def _card(
         f"CE + {header['alpha']:g} · Dice for {header['epochs']} epochs, seed {header['seed']}, in study `{origin['study']}` "
         f"of this project, on {record['device']}, torch {record['versions']['torch']}, revision {record['revision'][:10]}.",
         "",
-        f"- **Input**: slices of {model.size}×{model.size}, {_intensity(model.intensity)}{_channel(model.channel)}.",
+        f"- **Input**: slices of {_pixels(model)}, {_intensity(model.intensity)}{_channel(model.channel)}.",
         f"- **Orientation**: {_orientation(model)}",
         f"- **Output**: {', '.join(f'{label} {name}' for label, name in enumerate(model.classes))}.",
         f"- **Data**: {source.citation} {source.licence} The network is handed on under the same terms.",
@@ -130,6 +136,14 @@ def _this_seed(seed: int, dice: dict[int, float]) -> list[str]:
         ]
     rank = 1 + sum(value > dice[seed] for value in dice.values())
     return [f"- **This seed** is number {rank} of {len(dice)} by foreground Dice. {expected}"]
+
+
+def _pixels(model: model_file.Model) -> str:
+    shape = f"{model.size}×{model.size}"
+    if model.spacing is None:
+        return shape
+    size = "their own size" if model.spacing == "native" else f"{model.spacing:g} mm"
+    return f"{shape} pixels of {size}, cropped or padded about the centre; what lies beyond is called background"
 
 
 def _intensity(rule: Intensity) -> str:
