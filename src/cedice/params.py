@@ -11,6 +11,7 @@ from cedice.errors import CediceError, meant
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
+NAMINGS = ("labels", "rule")  # of a mixture's components: by the labels of training slices, by brightness
 STUDIES = ("demo", "small", "paper", "own")
 StudyName = Literal["demo", "small", "paper", "own"]
 
@@ -103,8 +104,9 @@ class Run(Strict):
     datasets: list[Name]
     losses: list[Literal["ce", "ce_dl"]]
     seeds: list[Seed]
+    mixtures: list[Literal["labels", "rule"]]
 
-    @field_validator("studies", "datasets", "losses", "seeds")
+    @field_validator("studies", "datasets", "losses", "seeds", "mixtures")
     @classmethod
     def _different(cls, values: list) -> list:
         return _once(values)
@@ -123,6 +125,29 @@ class Margins(Strict):
     small_targets: Margin
 
 
+class Candidate(Strict):
+    """A mixture of ``components`` Gaussians over these features (`cedice.mixture.features`)."""
+
+    features: Annotated[list[Literal["intensity", "smoothed", "position"]], Field(min_length=1)]
+    components: Annotated[int, Field(ge=2, le=64)]
+
+    @field_validator("features")
+    @classmethod
+    def _different(cls, values: list) -> list:
+        return _once(values)
+
+
+class Mixture(Strict):
+    """Segmentation without labels, in these ``studies``: the ``pixels`` of the training slices that a mixture is fitted to; the
+    ``candidates``, of which the training labels choose; and by data set the rule, which looks at no label: the labels of as
+    many components of intensity alone, from the darkest to the brightest."""
+
+    studies: list[StudyName]
+    pixels: Annotated[int, Field(ge=100, le=10**7)]
+    candidates: Annotated[list[Candidate], Field(min_length=1)]
+    rules: dict[Name, Annotated[list[Annotated[int, Field(ge=0, le=63)]], Field(min_length=2, max_length=64)]]
+
+
 class Params(Strict):
     """The whole file."""
 
@@ -130,6 +155,7 @@ class Params(Strict):
     reports: list[StudyName]
     margins: Margins
     loss: Loss
+    mixture: Mixture
     demo: Study
     small: Study
     paper: Study
@@ -181,6 +207,13 @@ class Params(Strict):
         for name in self.reports:
             if not self.study(name).epochs:
                 raise ValueError(f"reports names {name}, which has no data set; give {name}.epochs one")
+        return self
+
+    @model_validator(mode="after")
+    def _a_rule_each(self) -> "Params":
+        for name in self.mixture.studies:
+            if lacking := self.study(name).epochs.keys() - self.mixture.rules.keys():
+                raise ValueError(f"mixture.rules.{min(lacking)} is missing, and {name} is one of mixture.studies")
         return self
 
 

@@ -104,6 +104,11 @@ def calibration(training: Training, readout: str) -> Path:
     return _of(reports(training.study) / "calibration", training, ".csv", readout)
 
 
+def mixture(study: str, dataset: str, naming: str) -> Path:
+    """Folder of a mixture's counts, choice and samples (`stages/mixture.py`)."""
+    return reports(study) / "mixture" / dataset / naming
+
+
 def figures(study: str) -> Path:
     """Folder of Figure 1, and of those from 4 on."""
     return reports(study) / "figures"

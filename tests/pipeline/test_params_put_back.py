@@ -40,10 +40,11 @@ def test_it_names_the_study_while_dvc_runs_and_ends_with_dvcs_status(folder, sta
     before = Path("params.yaml").read_bytes()
     assert repro.repro("small") == status
     assert Path("params.yaml").read_bytes() == before
-    assert Path("arguments").read_text() == "repro page@small"
+    epochs, namings = ["acdc", "covid19"], ["labels", "rule"]
+    assert Path("arguments").read_text() == "repro page@small mixture"
     seen, own = yaml.safe_load(Path("seen.yaml").read_text()), yaml.safe_load(before)
-    epochs = ["acdc", "covid19"]
-    assert seen.pop("run") == {"studies": ["small"], "datasets": epochs, "losses": ["ce", "ce_dl"], "seeds": [0, 1, 2]}
+    trainings = {"studies": ["small"], "datasets": epochs, "losses": ["ce", "ce_dl"], "seeds": [0, 1, 2]}
+    assert seen.pop("run") == trainings | {"mixtures": namings}
     assert seen.pop("reports") == ["demo", "small"]
     assert seen == {key: value for key, value in own.items() if key not in ("run", "reports")}
 
@@ -55,7 +56,7 @@ def test_data_sets_with_other_seeds_come_one_after_the_other(folder, edit_params
     assert repro.repro("small") == 0
     assert Path("params.yaml").read_bytes() == before
     started = [each.split("\n", 1) for each in Path("all").read_text().split("STARTED ")[1:]]
-    assert [arguments for arguments, _ in started] == ["repro measure", "repro page@small"]
+    assert [arguments for arguments, _ in started] == ["repro measure mixture", "repro page@small mixture"]
     runs = [yaml.safe_load(text)["run"] for _, text in started]
     assert [(run["datasets"], run["seeds"]) for run in runs] == [(["acdc"], [0, 1]), (["covid19"], [0, 2, 5])]
 

@@ -18,10 +18,9 @@ import torch
 from cedice.data.slices import flat
 from cedice.evaluation import calibration
 from cedice.evaluation.bins import bin_sums
-from cedice.evaluation.counts import COUNTS, KEYS
 from cedice.evaluation.native import Native, probabilities
+from cedice.evaluation.tabulate import count, table
 from cedice.files import write_arrays, write_csv
-from cedice.metrics import region_counts
 from cedice.training.forward import Tensors, infer, predict
 from cedice.unet import UNet
 
@@ -39,31 +38,22 @@ def evaluate(
 ) -> Evaluated:
     """Of the slices in ``data``, whose rows are ``index``; counted on their own pixels where these are ``native``."""
     labels: list[np.ndarray] = []
-    tables, sums = [], []
+    counted: list[torch.Tensor] = []
+    sums = []
     for logits, mask in infer(model, data, precision):
         if native is None:
             prediction = predict(logits)
-            tables.append(_counted(prediction, mask, classes))
-            labels.extend(prediction.to(torch.uint8).cpu().numpy())
+            counted.extend(count(prediction, mask, classes).cpu())
+            labels.extend(prediction.cpu().numpy())
         else:
             for likely in probabilities(logits):
                 number = len(labels)
                 found, truth = native.labels(number, likely).cpu(), torch.from_numpy(native.truth[number])
-                tables.append(_counted(found[None], truth[None], classes))
+                counted.append(count(found, truth, classes))
                 labels.append(found.numpy())
         sums.append(bin_sums(logits, mask).cpu())
-    counts = pd.DataFrame(torch.cat(tables).reshape(-1, len(COUNTS)).numpy(), columns=COUNTS)
-    rows = index[KEYS].loc[index.index.repeat(classes)].reset_index(drop=True)
-    rows["class"] = np.tile(np.arange(classes), len(index))
     bins = calibration.table(torch.cat(sums).numpy(), index)
-    return Evaluated(pd.concat([rows, counts], axis=1), np.stack(labels) if native is None else labels, bins)
-
-
-def _counted(prediction: torch.Tensor, mask: torch.Tensor, classes: int) -> torch.Tensor:
-    """(B, classes, 4) of `COUNTS`."""
-    tp, fp, fn = region_counts(prediction, mask.long(), classes)
-    tn = mask[0].numel() - tp - fp - fn
-    return torch.stack([tp, fp, fn, tn], dim=2).cpu()
+    return Evaluated(table(torch.stack(counted), index, classes), np.stack(labels) if native is None else labels, bins)
 
 
 def save(evaluated: Evaluated, counts: Path, labels: Path, bins: Path) -> None:

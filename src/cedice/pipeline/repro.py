@@ -27,7 +27,8 @@ def main() -> None:
 
 
 def repro(study: str, file: Path = Path("params.yaml")) -> int:
-    """The status of `dvc repro page@STUDY`; CediceError for a study without a data set, or a file without these keys.
+    """The status of `dvc repro` of a study's page and mixtures; CediceError for a study without a data set, or a file without
+    these keys.
 
     `run` names one list of seeds, so data sets that have others are trained one after the other, and the page comes last.
     """
@@ -35,6 +36,7 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
     settings = project.study(study)
     if not settings.epochs:
         raise CediceError(f"{file}: {study}.epochs names no data set yet; see docs/own-data.md")
+    namings = list(params.NAMINGS) if study in project.mixture.studies else []
     text = file.read_text(encoding="utf-8")
     blocks = {key: block.search(text) for key, block in _BLOCKS.items()}
     if missing := [key for key, block in blocks.items() if block is None]:
@@ -45,10 +47,10 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
     try:
         signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
         for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
-            run = {"studies": [study], "datasets": datasets, "losses": list(params.LOSSES), "seeds": seeds}
+            run = {"studies": [study], "datasets": datasets, "losses": list(params.LOSSES), "seeds": seeds, "mixtures": namings}
             for key, value in {"run": run, "reports": reports}.items():
                 _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
-            status = _dvc(f"page@{study}" if number == len(groups) else "measure")
+            status = _dvc(f"page@{study}" if number == len(groups) else "measure", *(["mixture"] if namings else []))
             if status:
                 break
         return status
@@ -59,8 +61,8 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
             signal.signal(number, handler)
 
 
-def _dvc(target: str) -> int:
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", target]) as dvc:
+def _dvc(*targets: str) -> int:
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *targets]) as dvc:
         signal.signal(signal.SIGTERM, lambda *_: dvc.terminate())
         return dvc.wait()
 

@@ -112,13 +112,14 @@ class _Parser(argparse.ArgumentParser):
 _KNOWN: dict[str, tuple[str, ...]] = {
     "study": parameters.STUDIES,
     "loss": parameters.LOSSES,
+    "naming": parameters.NAMINGS,
 }
 
 
 def run(work: Callable[[Job], None], *needs: str) -> None:
     """Parse ``--study`` and the arguments that ``needs`` names, load `params.yaml`, do the work.
 
-    ``needs``: some of dataset, loss, seed, experiment. Ends the process with status 1 and one line on standard
+    ``needs``: some of dataset, loss, seed, experiment, naming. Ends the process with status 1 and one line on standard
     error for anything the user can mend.
     """
     parser = _Parser(description=sys.modules[work.__module__].__doc__)

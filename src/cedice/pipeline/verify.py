@@ -125,7 +125,8 @@ def _asked(root: Path, study: str, settings: Study) -> list[tuple[list[str], lis
 
 
 def _targets(root: Path, study: str) -> list[str]:
-    return [f"page@{study}", *_alone(root, study)]
+    mixtures = ["mixture"] if (root / paths.reports(study) / "mixture").is_dir() else []
+    return [f"page@{study}", *mixtures, *_alone(root, study)]
 
 
 def _stages(root: Path) -> dict[str, dict[str, Any]]:

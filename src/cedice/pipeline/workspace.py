@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from cedice.params import NAMINGS
+
 _COPIED = ("dvc.yaml", "dvc.lock", ".dvcignore", "params.yaml", "src", "stages", "reports")
 _LINKED = ("data", "models")  # large, and never written to
 
@@ -36,7 +38,9 @@ def select(folder: Path, study: str, datasets: list[str], seeds: list[int]) -> N
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     if datasets:
-        params["run"] = {"studies": [study], "datasets": datasets, "losses": list(params["loss"]), "seeds": seeds}
+        namings = list(NAMINGS) if study in params["mixture"]["studies"] else []
+        trainings = {"datasets": datasets, "losses": list(params["loss"]), "seeds": seeds}
+        params["run"] = {"studies": [study], **trainings, "mixtures": namings}
     params["reports"] = [study]
     path.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
