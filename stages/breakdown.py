@@ -5,6 +5,7 @@ import pandas as pd
 from cedice import paths
 from cedice.analysis.breakdown import borders, by_level, by_size
 from cedice.evaluation.counts import load_counts
+from cedice.evaluation.folds import pooled
 from cedice.evaluation.runs import decisive, readouts
 from cedice.files import write_csv, write_text
 from cedice.pipeline.stage import Job, run
@@ -31,6 +32,8 @@ def _tables(job: Job, readout: str, classes: dict[str, tuple[str, ...]]) -> dict
     counts = {
         training.key: load_counts(paths.counts(training, readout), len(classes[training.dataset])) for training in job.trainings
     }
+    folds = {dataset: job.folds(dataset) for dataset in job.datasets}
+    surfaces, targets, counts = (pooled(tables, folds) for tables in (surfaces, targets, counts))
     return {"borders": borders(surfaces), "targets": by_size(targets), "levels": by_level(counts)}
 
 
