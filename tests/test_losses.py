@@ -18,19 +18,20 @@ def sample(channels: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, torch.randint(0, max(channels, 2), (3, 17, 23), generator=generator)
 
 
-def monai_dice(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def monai_dice(logits: torch.Tensor, target: torch.Tensor, batch: bool = False) -> torch.Tensor:
     several = logits.shape[1] > 1
     options = {"softmax": True, "to_onehot_y": True, "include_background": False} if several else {"sigmoid": True}
-    return DiceLoss(squared_pred=True, smooth_nr=0, smooth_dr=0, **options)(logits, target.unsqueeze(1).float())
+    return DiceLoss(squared_pred=True, smooth_nr=0, smooth_dr=0, batch=batch, **options)(logits, target.unsqueeze(1).float())
 
 
+@pytest.mark.parametrize("over", ["sample", "batch"])
 @pytest.mark.parametrize("channels", [1, 2, 4])
-def test_dice_loss_and_its_gradient_agree_with_monai(channels):
+def test_dice_loss_and_its_gradient_agree_with_monai(channels, over):
     logits, target = sample(channels)
     ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    dice_loss(ours, target).backward()
-    monai_dice(theirs, target).backward()
-    torch.testing.assert_close(dice_loss(logits, target), monai_dice(logits, target))
+    dice_loss(ours, target, over).backward()
+    monai_dice(theirs, target, over == "batch").backward()
+    torch.testing.assert_close(dice_loss(logits, target, over), monai_dice(logits, target, over == "batch"))
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
@@ -59,6 +60,26 @@ def test_dice_loss_is_the_mean_over_samples_and_foreground_classes():
         for p in [probabilities[label]]
     ]
     torch.testing.assert_close(dice_loss(logits, target), torch.stack(one_by_one).mean())
+
+
+def test_an_empty_slice_by_hand_in_sums_over_the_batch():
+    """p = ½ in two slices of 2 pixels, of which the first has one pixel of the class and the second none: over samples
+    1 − 2·½ / (½ + 1) = ⅓ and 1, over the batch 1 − 2·½ / (1 + 1) = ½; and the empty slice now has a gradient."""
+    logits = torch.zeros(2, 1, 1, 2, requires_grad=True)
+    target = torch.tensor([[[1, 0]], [[0, 0]]])
+    assert dice_loss(logits, target).item() == pytest.approx((1 / 3 + 1) / 2)
+    loss = dice_loss(logits, target, "batch")
+    assert loss.item() == pytest.approx(1 / 2)
+    loss.backward()
+    # d/dp of −2 Σpg / (Σp² + Σg²) where g = 0: 2 Σpg · 2p / (Σp² + Σg²)² = ¼; times p (1 − p) = ¼.
+    torch.testing.assert_close(logits.grad[1], torch.full((1, 1, 2), 1 / 16))
+
+
+def test_sums_over_a_batch_of_one_are_those_over_the_sample_and_ignore_the_order_of_slices():
+    logits, target = sample(4)
+    torch.testing.assert_close(CEDiceLoss(0.5, "batch")(logits[:1], target[:1]), CEDiceLoss(0.5)(logits[:1], target[:1]))
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(dice_loss(logits[order], target[order], "batch"), dice_loss(logits, target, "batch"))
 
 
 def test_alpha_weighs_the_dice_term_and_zero_skips_it():
@@ -160,6 +181,11 @@ def test_a_mask_of_0_and_255_is_nan_and_its_comparison_with_0_is_not():
 def test_refuses_an_impossible_alpha(alpha):
     with pytest.raises(ValueError, match="alpha"):
         CEDiceLoss(alpha)
+
+
+def test_refuses_sums_over_anything_else():
+    with pytest.raises(ValueError, match="'sample' or 'batch', not 'volume'"):
+        CEDiceLoss(1, "volume")
 
 
 def test_refuses_shapes_and_types_that_do_not_fit():

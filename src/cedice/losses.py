@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+_AXES = {"sample": (2, 3), "batch": (0, 2, 3)}  # over which the Dice loss sums
+
 
 def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over all pixels, in nats: equation 5 for one channel, equation 6 for C channels.
@@ -17,13 +19,15 @@ def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return _cross_entropy(*_compared(logits, target))
 
 
-def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Equation 7, 1 − 2 Σpg / (Σp² + Σg²), for each sample and foreground class, then the mean over both.
+def dice_loss(logits: torch.Tensor, target: torch.Tensor, over: str = "sample") -> torch.Tensor:
+    """Equation 7, 1 − 2 Σpg / (Σp² + Σg²), for each sample and foreground class, then the mean over both; ``over`` "batch"
+    takes the sums over all samples of the batch and the mean over the classes, as nnU-Net's 2-D networks are trained.
 
     Same shapes and errors as `cross_entropy`; p is the sigmoid of the one channel, or the softmax's channels 1..C−1.
-    A class absent from the target gives 1 for every p > 0; its limit, 1, is used where p underflows to 0 everywhere.
+    A class absent from what the sums are over gives 1 for every p > 0; its limit, 1, is used where p underflows to 0 everywhere.
+    ValueError for any other ``over``.
     """
-    return _dice_loss(*_compared(logits, target))
+    return _dice_loss(*_compared(logits, target), _AXES[_known(over)])
 
 
 def _compared(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -49,29 +53,33 @@ def _cross_entropy(log_probability: torch.Tensor, truth: torch.Tensor, factor: t
     return -(log_probability * truth).sum() / truth[:, 0].numel() * factor
 
 
-def _dice_loss(log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+def _dice_loss(
+    log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor, axes: tuple[int, ...]
+) -> torch.Tensor:
     probability, truth = log_probability[:, 1:].exp(), truth[:, 1:]
-    overlap = (probability * truth).sum(dim=(2, 3))
-    sizes = probability.square().sum(dim=(2, 3)) + truth.sum(dim=(2, 3))  # g² = g for g in {0, 1}
+    overlap = (probability * truth).sum(dim=axes)
+    sizes = probability.square().sum(dim=axes) + truth.sum(dim=axes)  # g² = g for g in {0, 1}
     return (1 - 2 * overlap / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean() * factor
 
 
 class CEDiceLoss(nn.Module):
     """Equation 8, CE + α · Dice, as a scalar; α = 0 is plain cross-entropy and computes no Dice term.
 
-    Call with logits and target as in `cross_entropy`. Raises ValueError for a negative or non-finite α.
+    Call with logits and target as in `cross_entropy`; ``dice`` says what the sums of the Dice term are over, as in
+    `dice_loss`. Raises ValueError for a negative or non-finite α and for another ``dice``.
     """
 
-    def __init__(self, alpha: float):
+    def __init__(self, alpha: float, dice: str = "sample"):
         super().__init__()
         if not 0 <= alpha < float("inf"):
             raise ValueError(f"alpha must be finite and not negative, not {alpha}")
         self.alpha = alpha
+        self.dice = _known(dice)
 
     def terms(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The two summands before weighting, (CE, Dice); Dice is None where α = 0 leaves it out."""
         compared = _compared(logits, target)
-        return _cross_entropy(*compared), _dice_loss(*compared) if self.alpha else None
+        return _cross_entropy(*compared), _dice_loss(*compared, _AXES[self.dice]) if self.alpha else None
 
     def weigh(self, ce: torch.Tensor, dice: torch.Tensor | None) -> torch.Tensor:
         """CE + α · Dice from the two `terms`."""
@@ -79,6 +87,12 @@ class CEDiceLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return self.weigh(*self.terms(logits, target))
+
+
+def _known(over: str) -> str:
+    if over not in _AXES:
+        raise ValueError(f"the Dice loss sums over {' or '.join(map(repr, _AXES))}, not {over!r}")
+    return over
 
 
 def _check(logits: torch.Tensor, target: torch.Tensor) -> None:
