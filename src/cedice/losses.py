@@ -24,7 +24,7 @@ def dice_loss(logits: torch.Tensor, target: torch.Tensor, over: str = "sample") 
     takes the sums over all samples of the batch and the mean over the classes, as nnU-Net's 2-D networks are trained.
 
     Same shapes and errors as `cross_entropy`; p is the sigmoid of the one channel, or the softmax's channels 1..C−1.
-    A class absent from what the sums are over gives 1 for every p > 0; its limit, 1, is used where p underflows to 0 everywhere.
+    A class that is absent where the sums are taken gives 1 for every p > 0; its limit, 1, is used where p underflows to 0.
     ValueError for any other ``over``.
     """
     return _dice_loss(*_compared(logits, target), _AXES[_known(over)])
@@ -53,9 +53,7 @@ def _cross_entropy(log_probability: torch.Tensor, truth: torch.Tensor, factor: t
     return -(log_probability * truth).sum() / truth[:, 0].numel() * factor
 
 
-def _dice_loss(
-    log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor, axes: tuple[int, ...]
-) -> torch.Tensor:
+def _dice_loss(log_probability: torch.Tensor, truth: torch.Tensor, factor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
     probability, truth = log_probability[:, 1:].exp(), truth[:, 1:]
     overlap = (probability * truth).sum(dim=axes)
     sizes = probability.square().sum(dim=axes) + truth.sum(dim=axes)  # g² = g for g in {0, 1}

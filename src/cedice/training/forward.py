@@ -1,12 +1,16 @@
 """Slices on a device, and a network's way from them to label maps: what training, evaluation and prediction share."""
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from cedice.errors import CediceError
+from cedice.training.augmentation import AXES
 from cedice.unet import UNet
 
 EVALUATION_BATCH = 16
@@ -60,17 +64,36 @@ def most_probable(scores: torch.Tensor) -> torch.Tensor:
 
 
 def infer(
-    model: UNet, data: Tensors, precision: str, order: torch.Tensor | None = None
+    model: UNet, data: Tensors, precision: str, order: torch.Tensor | None = None, mirror: Sequence[str] = ()
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """(logits float32, mask) batch by batch, in ``order`` (default: all slices), in evaluation mode, without gradients."""
+    """(`scores` float32, mask) batch by batch, in ``order`` (default: all slices), in evaluation mode, without gradients."""
     model.eval()
     order = torch.arange(len(data)) if order is None else order
     for chosen in order.to(data.rows.device).split(EVALUATION_BATCH):
         image, mask = data.batch(chosen)
         # Only around the forward pass, so that a caller between two batches is not in inference mode.
         with torch.inference_mode(), autocast(image.device, precision):
-            logits = model(image)
-        yield logits.float(), mask
+            logits = scores(model, image, mirror)
+        yield logits, mask
+
+
+def scores(model: nn.Module, image: torch.Tensor, mirror: Sequence[str]) -> torch.Tensor:
+    """The network's logits (B, C, H, W) float32; with ``mirror`` (keys of `AXES`), those of its probabilities averaged over
+    the image and its mirror images along these axes."""
+    if not mirror:
+        return model(image).float()
+    dims = [AXES[axis] for axis in mirror]
+    flips = [flip for count in range(len(dims) + 1) for flip in itertools.combinations(dims, count)]
+    several = torch.stack([_log_probabilities(model(image.flip(flip)).float()).flip(flip) for flip in flips])
+    mean = several.logsumexp(dim=0) - math.log(len(flips))
+    return mean if mean.shape[1] > 2 else mean[:, 1:] - mean[:, :1]  # the inverse of the sigmoid
+
+
+def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Of all classes: of the one channel's two, too, since σ(z) is the softmax of (0, z)."""
+    if logits.shape[1] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    return logits.log_softmax(dim=1)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
