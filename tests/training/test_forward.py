@@ -16,7 +16,9 @@ def image() -> torch.Tensor:
     return torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(("channels", "activation"), [(1, torch.sigmoid), (3, lambda logits: logits.softmax(dim=1))])
+@pytest.mark.parametrize(
+    ("channels", "activation"), [(1, torch.sigmoid), *((n, lambda logits: logits.softmax(dim=1)) for n in (2, 3))]
+)
 @torch.inference_mode()
 def test_probabilities_are_averaged_over_all_mirror_images(channels, activation):
     model, x = network(channels), image()

@@ -84,9 +84,9 @@ def scores(model: nn.Module, image: torch.Tensor, mirror: Sequence[str]) -> torc
         return model(image).float()
     dims = [AXES[axis] for axis in mirror]
     flips = [flip for count in range(len(dims) + 1) for flip in itertools.combinations(dims, count)]
-    several = torch.stack([_log_probabilities(model(image.flip(flip)).float()).flip(flip) for flip in flips])
-    mean = several.logsumexp(dim=0) - math.log(len(flips))
-    return mean if mean.shape[1] > 2 else mean[:, 1:] - mean[:, :1]  # the inverse of the sigmoid
+    several = [model(image.flip(flip)).float().flip(flip) for flip in flips]
+    mean = torch.stack([_log_probabilities(logits) for logits in several]).logsumexp(dim=0) - math.log(len(flips))
+    return mean[:, 1:] - mean[:, :1] if several[0].shape[1] == 1 else mean  # of one channel: the sigmoid's inverse
 
 
 def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
