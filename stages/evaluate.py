@@ -23,7 +23,8 @@ def write(job: Job) -> None:
     native = Native(grid, [data.native[number] for number in val], data.index.iloc[val]) if data.native else None
     for readout in READOUTS:
         model, header = weights.load(paths.weights(job.training), device, readout)
-        found = evaluate(model, tensors, data.index.iloc[val], header["classes"], header["precision"], native)
+        options = header["classes"], header["precision"], native, header["mirror_at_test"]
+        found = evaluate(model, tensors, data.index.iloc[val], *options)
         save(found, *(path(job.training, readout) for path in (paths.counts, paths.predictions, paths.calibration)))
         shown = ", ".join(f"Dice {name} {values['dice']:.4f}" for name, values in pooled_headline(found.counts).items())
         print(f"{job.training}, {readout}: {len(found.labels)} slices, {shown}")

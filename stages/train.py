@@ -12,10 +12,9 @@ from cedice import paths
 from cedice.data import slices
 from cedice.files import sha256, write_csv, write_json
 from cedice.pipeline.stage import Job, run
-from cedice.training import checkpoints, distributed, epochs, hardware, provenance, weights
+from cedice.training import checkpoints, distributed, epochs, hardware, provenance, settings, weights
 from cedice.training.forward import Tensors
 from cedice.training.loop import train
-from cedice.training.settings import Settings
 
 
 def write(job: Job) -> None:
@@ -25,15 +24,7 @@ def write(job: Job) -> None:
     arrays, index = paths.slices(job.study, job.dataset)
     data = slices.load(arrays, index)
     data_sha256 = json.loads(paths.source(job.study, job.dataset).read_text())["sha256"]
-    options = job.settings.train.model_dump()
-    settings = Settings(
-        classes=len(job.classes(job.dataset)),
-        alpha=getattr(job.params.loss, job.training.loss).alpha,
-        epochs=job.settings.epochs[job.dataset],
-        precision=hardware.precision(options.pop("precision")),
-        seed=job.training.seed,
-        **options,
-    )
+    given = settings.of(job.params, job.training, len(job.classes(job.dataset)))
     whole = Tensors.of(data.images, data.masks, device)
     val = data.rows("val", job.training.seed)
     train_data, val_data = whole.part(data.rows("train", job.training.seed)), whole.part(val)
@@ -41,17 +32,17 @@ def write(job: Job) -> None:
     revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     with distributed.group(device):
         name = hardware.device_name()
-        checkpoint = checkpoints.path(checkpoints.key(settings.described() | inputs | {"device": name}))
-        trained = train(train_data, val_data, settings, checkpoint, str(job.training))
+        checkpoint = checkpoints.path(checkpoints.key(given.described() | inputs | {"device": name}))
+        trained = train(train_data, val_data, given, checkpoint, str(job.training))
         if distributed.rank():
             return
-    weights.save(paths.weights(job.training), trained.networks, settings, inputs)
+    weights.save(paths.weights(job.training), trained.networks, given, inputs)
     write_csv(paths.history(job.training), pd.DataFrame(trained.history))
-    epochs.save(paths.epochs(job.training), epochs.table(trained.counts, settings.epochs, data.index.iloc[val]))
+    epochs.save(paths.epochs(job.training), epochs.table(trained.counts, given.epochs, data.index.iloc[val]))
     record = {
         "device": name,
         "versions": provenance.versions(),
-        "settings": settings.described(),
+        "settings": given.described(),
         "wall_seconds": round(sum(row["seconds"] for row in trained.history), 1),
         "peak_memory_mb": hardware.peak_memory_mb(),
         "revision": revision,

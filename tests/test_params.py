@@ -12,6 +12,7 @@ from cedice import params
 from cedice.errors import CediceError
 
 ROOT = Path(__file__).parent.parent
+AUGMENTATION = {"rotation": 15, "scale": [0.7, 1.4], "gamma": [0.7, 1.5], "share": 0.5, "mirror": {}, "mirror_at_test": False}
 
 
 def test_the_committed_file_is_the_papers_setting():
@@ -31,7 +32,14 @@ def test_the_committed_file_is_the_papers_setting():
         ("demo.train.batch_size", True),
         ("small.train.learning_rate", float("nan")),
         ("small.train.learning_rate", -0.01),
+        ("small.train.learning_rate", {"ce": 0.01}),
+        ("small.train.learning_rate", {"ce": 0.01, "ce_dl": "0.01"}),
         ("small.train.norm", "instance"),
+        ("small.train.dice", "volume"),
+        ("small.train.augmentation", "some"),
+        ("small.train.augmentation", AUGMENTATION | {"scale": [1.4, 0.7]}),
+        ("small.train.augmentation", AUGMENTATION | {"mirror": {"acdc": ["depth"]}}),
+        ("small.train.augmentation", AUGMENTATION | {"mirror": {"brain": ["vertical"]}}),
         ("small.train.warmup", 3),
         ("small.train", None),
         ("paper.epochs.acdc", 10**9),

@@ -19,20 +19,58 @@ StudyName = Literal["demo", "small", "paper", "own"]
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
 
 
+Rate = Annotated[float, Field(gt=0, le=10)]
+Factors = Annotated[list[Annotated[float, Field(gt=0, le=10)]], Field(min_length=2, max_length=2)]
+
+
+class PerLoss(Strict):
+    """A learning rate for each loss: one that suits the one may not suit the other."""
+
+    ce: Rate
+    ce_dl: Rate
+
+
+class Augment(Strict):
+    """What may happen to slices in training (`cedice.training.augmentation`): rotation by up to so many degrees, scale and
+    gamma between two factors, each for a ``share`` of the slices; and the axes along which each data set may be mirrored, none
+    unless named. ``mirror_at_test``: whether predictions are averaged over the mirror images along the same axes."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    scale: Factors
+    gamma: Factors
+    share: Annotated[float, Field(gt=0, le=1)]
+    mirror: dict[Name, list[Literal["vertical", "horizontal"]]]
+    mirror_at_test: bool
+
+    @field_validator("scale", "gamma")
+    @classmethod
+    def _rising(cls, factors: list[float]) -> list[float]:
+        if factors[0] > factors[1]:
+            raise ValueError("the first factor must not exceed the second")
+        return factors
+
+
 class Train(Strict):
     """The network and how it is trained; ``precision: auto`` is bfloat16 where the hardware computes in it.
 
-    ``deterministic`` matters on a GPU: equal bytes from run to run, for some speed."""
+    ``dice``: whether the Dice term sums over a sample or a batch. ``deterministic`` matters on a GPU: equal bytes from run to
+    run, for some speed."""
 
     base_channels: Annotated[int, Field(ge=1, le=512)]
     depth: Annotated[int, Field(ge=1, le=6)]
     norm: Literal["batch", "none"]
     padding: Literal["same", "valid"]
-    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    learning_rate: Rate | PerLoss
     schedule: Literal["constant", "poly"]  # `cedice.training.schedule`
     batch_size: Annotated[int, Field(ge=1, le=1024)]
+    dice: Literal["sample", "batch"]
+    augmentation: Literal["none"] | Augment
     precision: Literal["auto", "float32", "tf32", "bf16"]
     deterministic: bool
+
+    def rate(self, loss: str) -> float:
+        """The learning rate of one loss."""
+        return self.learning_rate if isinstance(self.learning_rate, float) else getattr(self.learning_rate, loss)
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
@@ -184,6 +222,14 @@ class Params(Strict):
         return self
 
     @model_validator(mode="after")
+    def _mirrored(self) -> "Params":
+        for name in STUDIES:
+            augmentation, known = self.study(name).train.augmentation, self.study(name).epochs.keys()
+            if augmentation != "none" and (unknown := augmentation.mirror.keys() - known):
+                raise ValueError(f"{name}.train.augmentation.mirror names {min(unknown)}, which {name}.epochs does not")
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "Params":
         for name, given in self.datasets.items():
             if isinstance(given, Published) and name not in PUBLISHED:
@@ -225,7 +271,7 @@ def _once(values: list) -> list:
 
 _TAGS = (  # of unions, which pydantic puts into a location
     *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
-    *("float", "literal['native']"),
+    *("float", "literal['native']", "constrained-float", "PerLoss", "literal['none']", "Augment"),
 )
 
 

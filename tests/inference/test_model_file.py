@@ -37,7 +37,9 @@ def test_load_gives_the_network_ready(tmp_path):
 
 def test_all_entries_come_back(tmp_path):
     file = tmp_path / "m.safetensors"
-    model = Model(by_grey(2), ("background", "vessel"), Intensity("window", 0, 255), 32, {"seed": 1}, "RAS", True, "green")
+    model = Model(
+        by_grey(2), ("background", "vessel"), Intensity("window", 0, 255), 32, {"seed": 1}, "RAS", True, "green", ("vertical",)
+    )
     model_file.save(file, model, NETWORK | {"out_channels": 1})
     assert replace(model_file.load(file, CPU), network=model.network) == model
 
@@ -47,13 +49,13 @@ def test_a_file_of_the_first_version_knows_no_orientation(tmp_path):
     file = write_model(tmp_path / "m.safetensors", "LPS")
     with model_file.safe_open(file, framework="pt") as stored:
         header = model_file.json.loads(stored.metadata()["cedice"])
-    for entry in ("axes", "axes_assumed", "channel", "sha256"):
+    for entry in ("axes", "axes_assumed", "channel", "mirror", "sha256"):
         del header[entry]
     state = load_file(file)
     header["sha256"] = weights.tensors_sha256(state, model_file.json.dumps(header, sort_keys=True))
     save_file(state, file, metadata={"cedice": model_file.json.dumps(header, sort_keys=True)})
     model = model_file.load(file, CPU)
-    assert (model.axes, model.axes_assumed, model.channel) == ("", False, None)
+    assert (model.axes, model.axes_assumed, model.channel, model.mirror) == ("", False, None, ())
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,16 @@ def test_a_volume_is_labelled_on_its_own_grid(tmp_path, model, name, shape):
     assert Image.open(tmp_path / "out/scan_preview.png").width > 100
 
 
-def test_a_slice_of_the_trained_size_is_labelled_as_evaluation_does(tmp_path):
+@pytest.mark.parametrize("mirror", [(), ("horizontal",)])
+def test_a_slice_of_the_trained_size_is_labelled_as_evaluation_does(tmp_path, mirror):
     """No resizing, half precision aside: the labels are those of `cedice.training.forward.predict`."""
     network = UNet(**NETWORK).eval()
     images = np.random.default_rng(0).integers(0, 256, (9, 32, 32), dtype=np.uint8)
-    model = Model(network, ("a", "b", "c"), Intensity("window", -1250, 250), 32, {})
+    model = Model(network, ("a", "b", "c"), Intensity("window", -1250, 250), 32, {}, mirror=mirror)
     scan = Scan(tmp_path / "x.nii", "x", images, None)
     labels, probabilities = label.label(model, scan, "", "float32", keep=True)
     tensors = Tensors.of(images, images, torch.device("cpu"))
-    expected = torch.cat([forward.predict(logits) for logits, _ in infer(network, tensors, "float32")])
+    expected = torch.cat([forward.predict(logits) for logits, _ in infer(network, tensors, "float32", mirror=mirror)])
     np.testing.assert_array_equal(labels, expected)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)

@@ -24,10 +24,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from cedice import paths
+from cedice.data import slices
 from cedice.errors import CediceError
+from cedice.files import read_arrays
 from cedice.metrics import headline, region_counts
 from cedice.paths import READOUTS, Training
 from cedice.training import checkpoints, forward, hardware, loop, weights
+from cedice.training.augmentation import Augmentation
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors
@@ -279,9 +282,44 @@ def start(project: Path, *launcher: str) -> subprocess.Popen:
     )
 
 
+def test_augmentation_goes_on_too_and_shows_both_losses_the_same(data, tmp_path, monkeypatch):
+    seen: list[torch.Tensor] = []
+    settings = replace(SETTINGS, dice="batch", augmentation=Recorded(180, (0.7, 1.4), (0.7, 1.5), 1, ("horizontal",)))
+    monkeypatch.setattr(Recorded, "seen", seen, raising=False)
+    whole = loop.train(data, data, settings, tmp_path / "a", "whole")
+    pictures = torch.cat(seen)
+    seen.clear()
+    loop.train(data, data, replace(settings, epochs=1), tmp_path / "b", "first")
+    resumed = loop.train(data, data, settings, tmp_path / "b", "rest")
+    assert torch.equal(torch.cat(seen), pictures)
+    assert same(whole, resumed)
+    seen.clear()
+    loop.train(data, data, replace(settings, alpha=0.0), tmp_path / "c", "other loss")
+    assert torch.equal(torch.cat(seen), pictures)
+    assert len(pictures.flatten(1).unique(dim=0)) == len(pictures)  # another picture of each slice in each epoch
+
+
+class Recorded(Augmentation):
+    """Keeps the pictures that it gives."""
+
+    def __call__(self, image, mask, drawn):
+        image, mask = super().__call__(image, mask, drawn)
+        self.seen.append(image)
+        return image, mask
+
+
+def test_a_dice_loss_over_the_batch_needs_one_process(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop.distributed, "world", lambda: 2)
+    with pytest.raises(CediceError, match=r"train\.dice: batch needs the whole batch in one process"):
+        loop.train(data, data, replace(SETTINGS, dice="batch"), tmp_path / "a", "two")
+
+
 def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, stage, edit_params):
     # Batches of 7, 7 and 1 over 2 processes: unequal shares, and an empty one.
+    augmentation = {"rotation": 15, "scale": [0.7, 1.4], "gamma": [0.7, 1.5], "share": 0.5}
+    augmentation |= {"mirror": {"covid19": ["horizontal"]}, "mirror_at_test": True}
     edit_params(project, {"demo.epochs.covid19": 4, "demo.train.batch_size": 7, "demo.train.precision": "float32"})
+    edit_params(project, {"demo.train.augmentation": augmentation})
     prepare(stage)
     assert stage("train", *LOSS) is None
     history, file = (
@@ -309,6 +347,15 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     for name, tensor in load_file(file).items():
         torch.testing.assert_close(tensor, weights_alone[name], rtol=0.05, atol=5e-3, msg=name)
     assert json.loads(paths.run_record(Training("demo", "covid19", "ce_dl", 0)).read_text())["device"].startswith("2 × ")
+    assert stage("evaluate", *LOSS) is None
+    network, header = weights.load(file, torch.device("cpu"), "averaged")
+    found = slices.load(*paths.slices("demo", "covid19")).part("val")
+    grey = torch.from_numpy(found.images).unsqueeze(1) / 255
+    assert header["mirror_at_test"] == ["horizontal"]
+    with torch.inference_mode():
+        labels = forward.predict(forward.scores(network, grey, ["horizontal"])).numpy()
+    predicted = read_arrays(paths.predictions(Training("demo", "covid19", "ce_dl", 0), "averaged"), "labels")[0]
+    assert (labels == predicted).mean() > 0.9999  # of this batch, the order of summation may differ
 
 
 def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_params):

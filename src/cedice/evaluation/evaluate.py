@@ -8,6 +8,7 @@ Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N,
 labels of the slices' own pixels in one row (`cedice.data.slices.flat`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,13 +35,22 @@ class Evaluated(NamedTuple):
 
 
 def evaluate(
-    model: UNet, data: Tensors, index: pd.DataFrame, classes: int, precision: str, native: Native | None = None
+    model: UNet,
+    data: Tensors,
+    index: pd.DataFrame,
+    classes: int,
+    precision: str,
+    native: Native | None = None,
+    mirror: Sequence[str] = (),
 ) -> Evaluated:
-    """Of the slices in ``data``, whose rows are ``index``; counted on their own pixels where these are ``native``."""
+    """Of the slices in ``data``, whose rows are ``index``; counted on their own pixels where these are ``native``.
+
+    ``mirror`` as in `cedice.training.forward.scores`.
+    """
     labels: list[np.ndarray] = []
     counted: list[torch.Tensor] = []
     sums = []
-    for logits, mask in infer(model, data, precision):
+    for logits, mask in infer(model, data, precision, mirror=mirror):
         if native is None:
             prediction = predict(logits)
             counted.extend(count(prediction, mask, classes).cpu())

@@ -13,7 +13,7 @@ from cedice.data.preprocess import resize_image
 from cedice.data.reading import Scan
 from cedice.evaluation.native import probabilities, to_native
 from cedice.inference.model_file import Model
-from cedice.training.forward import autocast, most_probable
+from cedice.training.forward import autocast, most_probable, scores
 
 _BATCH = 8  # slices
 
@@ -37,8 +37,8 @@ def label(model: Model, scan: Scan, axes: str, precision: str, keep: bool) -> tu
             pixels = torch.from_numpy(np.stack([_on_grid(each, model.grid, pixel) for each in batch])).unsqueeze(1).to(device)
             pixels = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), autocast(device, precision):
-                logits = model.network(pixels)
-            likely = probabilities(logits.float().contiguous())
+                logits = scores(model.network, pixels, model.mirror)
+            likely = probabilities(logits.contiguous())
             if pixel:
                 likely = to_native(model.grid, likely, batch.shape[1:], pixel)
             elif likely.shape[2:] != batch.shape[1:]:

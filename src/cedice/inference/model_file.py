@@ -10,6 +10,7 @@ was; the header's one entry, "cedice", is JSON with
   axes       where these slices' x, y and z pointed to (`cedice.inference.orientation`); "" if that is unknown, or differed
   axes_assumed  true where axes rests on no header: the training data had none, or had lost theirs
   channel    of colour images: grey, red, green or blue; null where the training data were grey
+  mirror     the axes along which probabilities are averaged over mirror images (`cedice.training.forward.scores`)
   made_from  study, data set, loss, alpha, seed, epochs, and hashes of the weights and slices behind it
   sha256     of the tensors and of the rest of this header
 """
@@ -46,6 +47,7 @@ class Model:
     axes_assumed: bool = False
     channel: Channel | None = None
     spacing: Spacing = None
+    mirror: tuple[str, ...] = ()
 
     @property
     def grid(self) -> Grid:
@@ -67,6 +69,7 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         "axes": model.axes,
         "axes_assumed": model.axes_assumed,
         "channel": model.channel,
+        "mirror": model.mirror,
     }
     header["sha256"] = tensors_sha256(state, json.dumps(header, sort_keys=True))
     with replacing(file) as new:
@@ -85,10 +88,12 @@ def load(file: Path, device: torch.device) -> Model:
             raise ValueError("its bytes are not those that were written")
         network = rebuild(header["network"], state)
         classes, size = tuple(header["classes"]), header["size"]
-        # Files of version 0.1.0 have none of the last four.
+        # Files of version 0.1.0 have none of the last five.
         axes, assumed, channel = header.get("axes", ""), header.get("axes_assumed", False), header.get("channel")
+        mirror = tuple(header.get("mirror", ()))
         intensity = Intensity(**header["intensity"])
-        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel, header.get("spacing"))
+        spacing = header.get("spacing")
+        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel, spacing, mirror)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CediceError(
             f"{file}: not a readable model file ({error}); get it again, or make it with `cedice release`"

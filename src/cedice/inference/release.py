@@ -57,14 +57,24 @@ def release(
     }
     data = slices.load(*paths.slices(study, dataset))
     axes, assumed = _axes(set(data.index["axes"]), dataset, archive)
-    kind = (source.classes, source.intensity, grid.size, made_from, axes, assumed, channel, grid.spacing)
+    kind = (
+        source.classes,
+        source.intensity,
+        grid.size,
+        made_from,
+        axes,
+        assumed,
+        channel,
+        grid.spacing,
+        tuple(header["mirror_at_test"]),
+    )
     model = model_file.Model(network, *kind)
     model_file.save(target, model, header["network"])
     val = data.rows("val", training.seed)
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
     released = model_file.load(target, torch.device("cpu")).network
     native = Native(grid, [data.native[number] for number in val], data.index.iloc[val]) if data.native else None
-    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native).counts
+    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror).counts
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
     trainings = [training._replace(seed=seed) for seed in seeds]

@@ -25,8 +25,8 @@ class Augmentation:
     """
 
     rotation: float
-    scale: tuple[float, float]
-    gamma: tuple[float, float]
+    scale: tuple[float, ...]
+    gamma: tuple[float, ...]
     share: float
     mirror: tuple[str, ...]
 

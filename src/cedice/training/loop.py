@@ -1,8 +1,8 @@
 """The training loop: the same for every study, data set and loss, on one process or several.
 
 The slices live on the device as uint8 and are batched there. Nothing is drawn at random but the initial weights (PyTorch's
-defaults, from the seed) and each epoch's order (from the seed and the epoch's number), so that the same settings and
-slices give the same bytes on the same machine's CPU, and on its GPU where ``deterministic`` is on.
+defaults, from the seed) and each epoch's order and augmentation (from the seed and the epoch's number), so that the same
+settings and slices give the same bytes on the same machine's CPU, and on its GPU where ``deterministic`` is on.
 """
 
 import math
@@ -21,7 +21,7 @@ from cedice.errors import CediceError
 from cedice.losses import CEDiceLoss
 from cedice.metrics import LAST_EPOCHS
 from cedice.paths import READOUTS
-from cedice.training import checkpoints, distributed, schedule
+from cedice.training import augmentation, checkpoints, distributed, schedule
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
@@ -48,8 +48,11 @@ def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint
     A history row: epoch (from 1), learning_rate (of its last step), train_loss, train_ce, train_dice_loss (NaN where α = 0
     leaves it out), then `validate`'s part of the last network, that of the averaged one with averaged_ before each name, and
     seconds.
-    Raises CediceError when a loss is no longer finite, and when the disk refuses a checkpoint.
+    Raises CediceError when a loss is no longer finite, when the disk refuses a checkpoint, and for a Dice loss over the batch
+    in several processes, each of which has a part of it.
     """
+    if settings.dice == "batch" and distributed.world() > 1:
+        raise CediceError("train.dice: batch needs the whole batch in one process; start it without torchrun, or use sample")
     device = train_data.images.device
     _choose_kernels(device, settings.deterministic)
     torch.manual_seed(settings.seed)
@@ -93,9 +96,11 @@ def _train_epoch(
     replica: nn.Module, state: State, data: Tensors, settings: Settings, epoch: int, name: str
 ) -> dict[str, float]:
     replica.train()
-    loss_function = CEDiceLoss(settings.alpha)
+    loss_function = CEDiceLoss(settings.alpha, settings.dice)
     count, device = len(data), data.rows.device
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(settings.seed * _ORDERS_A_SEED + epoch))
+    generator = torch.Generator().manual_seed(settings.seed * _ORDERS_A_SEED + epoch)
+    order = torch.randperm(count, generator=generator)
+    drawn = augmentation.draws(count, generator).to(device)
     steps = []  # the loss's terms a step, this process's share of them, left on the device until the epoch ends
     silent = True if distributed.rank() else None  # None: a bar on a terminal only
     bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=silent)
@@ -104,7 +109,10 @@ def _train_epoch(
         rate = schedule.rate(settings.schedule, settings.learning_rate, number, settings.epochs * len(batches))
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        batch = data.batch(distributed.part(whole))
+        part = distributed.part(whole)
+        batch = data.batch(part)
+        if settings.augmentation:
+            batch = settings.augmentation(*batch, drawn[part])
         steps.append(_step(replica, state.optimizer, loss_function, batch, settings.precision, len(whole)))
         state.average.update_parameters(state.model)
         bar.update(len(whole))

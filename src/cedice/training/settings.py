@@ -3,12 +3,18 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cedice.params import Params
+from cedice.paths import Training
+from cedice.training import hardware
+from cedice.training.augmentation import Augmentation
+
 
 @dataclass(frozen=True)
 class Settings:
     """What decides the result besides the slices. ``classes`` includes the background; 2 classes is the binary case.
     ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"; ``schedule`` as of
-    `cedice.training.schedule`."""
+    `cedice.training.schedule`; ``dice`` what the sums of the Dice term are over (`cedice.losses.dice_loss`);
+    ``mirror_at_test`` the axes along which predictions are averaged over mirror images (`cedice.training.forward.scores`)."""
 
     classes: int
     alpha: float
@@ -23,6 +29,9 @@ class Settings:
     precision: str
     deterministic: bool
     seed: int
+    dice: str = "sample"
+    augmentation: Augmentation | None = None
+    mirror_at_test: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
         """For headers and keys: every field, and the network's arguments."""
@@ -38,3 +47,26 @@ class Settings:
             "norm": self.norm,
             "padding": self.padding,
         }
+
+
+def of(params: Params, training: Training, classes: int) -> Settings:
+    """What the parameters say of a training of ``classes`` classes, with the precision of this machine."""
+    study = params.study(training.study)
+    options = study.train.model_dump(exclude={"learning_rate", "precision", "augmentation"})
+    augmentation, test_axes = None, tuple[str, ...]()
+    if study.train.augmentation != "none":
+        wanted = study.train.augmentation
+        axes = tuple(wanted.mirror.get(training.dataset, ()))
+        augmentation = Augmentation(wanted.rotation, tuple(wanted.scale), tuple(wanted.gamma), wanted.share, axes)
+        test_axes = axes if wanted.mirror_at_test else ()
+    return Settings(
+        classes=classes,
+        alpha=getattr(params.loss, training.loss).alpha,
+        epochs=study.epochs[training.dataset],
+        learning_rate=study.train.rate(training.loss),
+        precision=hardware.precision(study.train.precision),
+        seed=training.seed,
+        augmentation=augmentation,
+        mirror_at_test=test_axes,
+        **options,
+    )
