@@ -37,9 +37,8 @@ def test_load_gives_the_network_ready(tmp_path):
 
 def test_all_entries_come_back(tmp_path):
     file = tmp_path / "m.safetensors"
-    model = Model(
-        by_grey(2), ("background", "vessel"), Intensity("window", 0, 255), 32, {"seed": 1}, "RAS", True, "green", ("vertical",)
-    )
+    more = {"seed": 1}, "RAS", True, "green", "native", ("vertical",)
+    model = Model(by_grey(2), ("background", "vessel"), Intensity("window", 0, 255), 32, *more)
     model_file.save(file, model, NETWORK | {"out_channels": 1})
     assert replace(model_file.load(file, CPU), network=model.network) == model
 

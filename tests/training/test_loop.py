@@ -349,7 +349,7 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     assert json.loads(paths.run_record(Training("demo", "covid19", "ce_dl", 0)).read_text())["device"].startswith("2 × ")
     assert stage("evaluate", *LOSS) is None
     network, header = weights.load(file, torch.device("cpu"), "averaged")
-    found = slices.load(*paths.slices("demo", "covid19")).part("val")
+    found = slices.load(*paths.slices("demo", "covid19")).part("val", 0)
     grey = torch.from_numpy(found.images).unsqueeze(1) / 255
     assert header["mirror_at_test"] == ["horizontal"]
     with torch.inference_mode():
