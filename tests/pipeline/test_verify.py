@@ -10,6 +10,8 @@ from conftest import ROOT
 from cedice.errors import CediceError
 from cedice.pipeline import verify
 
+pytestmark = pytest.mark.xdist_group("clone")  # in one process, which makes it once
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
@@ -22,35 +24,45 @@ def said(root: Path, study: str) -> list[str]:
     return verify._stale(root, study, lambda line: None)
 
 
-KINDS = [
-    ("reports/small/metrics.json", '"ce": 0.8', '"ce": 0.7', "table@small"),
-    ("reports/small/table1.md", "ours", "theirs", "table@small"),
-    ("reports/small/counts/acdc/ce-seed0.csv", ",0,", ",1,", "evaluate@small-acdc-ce-0"),
-    ("reports/small/history/acdc/ce-seed0.csv", "\n1,", "\n2,", "train@small-acdc-ce-0"),
-    ("reports/small/runs/covid19/ce_dl-seed0.json", '"device": "', '"device": "better ', "train@small-covid19-ce_dl-0"),
-    ("reports/small/surfaces/acdc/ce-seed1.csv", ",1,", ",2,", "measure@small-acdc-ce-1"),
-    ("reports/small/targets/acdc/ce-seed1.csv", ",1,", ",2,", "measure@small-acdc-ce-1"),
-    ("reports/small/errors/acdc/ce-seed1.csv", "1", "2", "measure@small-acdc-ce-1"),
-    ("reports/small/breakdown.md", "0.9", "0.8", "breakdown@small"),
-    ("reports/small/conventions.csv", "0.9", "0.8", "conventions@small"),
-    ("reports/small/verdict.csv", "not confirmed", "contradicted", "verdict@small"),
-    ("reports/claims.yaml", "not confirmed", "contradicted", "claims"),
-    ("reports/small/response.csv", "0.8", "0.9", "experiments"),
-    ("reports/small/data/acdc-source.json", "200", "201", "download@small-acdc"),
-    ("src/cedice/losses.py", "1 - 2 * overlap", "1 - 3 * overlap", "train@small-acdc-ce-0"),
-    ("params.yaml", "base_channels: 8", "base_channels: 9", "train@small-acdc-ce-0"),
-]
+# In each group the stages do not hang on one another, so that one question to DVC finds all that was changed.
+CHANGES = {
+    "reports": [
+        ("reports/small/metrics.json", '"ce": 0.8', '"ce": 0.7', "table@small"),
+        ("reports/small/breakdown.md", "0.9", "0.8", "breakdown@small"),
+        ("reports/small/conventions.csv", "0.9", "0.8", "conventions@small"),
+        ("reports/small/verdict.csv", "not confirmed", "contradicted", "verdict@small"),
+        ("reports/small/response.csv", "0.8", "0.9", "experiments"),
+    ],
+    "what is made of them": [
+        ("reports/small/table1.md", "ours", "theirs", "table@small"),
+        ("reports/claims.yaml", "not confirmed", "contradicted", "claims"),
+    ],
+    "trainings": [
+        ("reports/small/history/acdc/ce-seed0.csv", "\n1,", "\n2,", "train@small-acdc-ce-0"),
+        ("reports/small/runs/covid19/ce_dl-seed0.json", '"device": "', '"device": "better ', "train@small-covid19-ce_dl-0"),
+        ("reports/small/counts/acdc/ce-seed1.csv", ",0,", ",1,", "evaluate@small-acdc-ce-1"),
+        ("reports/small/surfaces/acdc/ce_dl-seed0.csv", ",1,", ",2,", "measure@small-acdc-ce_dl-0"),
+        ("reports/small/targets/acdc/ce_dl-seed1.csv", ",1,", ",2,", "measure@small-acdc-ce_dl-1"),
+        ("reports/small/errors/acdc/ce_dl-seed2.csv", "1", "2", "measure@small-acdc-ce_dl-2"),
+    ],
+    "data": [("reports/small/data/acdc-source.json", "200", "201", "download@small-acdc")],
+    "code": [("src/cedice/losses.py", "1 - 2 * overlap", "1 - 3 * overlap", "train@small-acdc-ce-0")],
+    "parameters": [("params.yaml", "base_channels: 8", "base_channels: 9", "train@small-acdc-ce-0")],
+}
 
 
-@pytest.mark.parametrize(("path", "old", "new", "stage"), KINDS, ids=[kind[0] for kind in KINDS])
-def test_a_change_by_hand_is_noticed(clone, path, old, new, stage):
-    before = (clone / path).read_text(encoding="utf-8")
-    assert old in before
-    (clone / path).write_text(before.replace(old, new), encoding="utf-8")
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_a_change_by_hand_is_noticed(clone, changes):
+    before = {path: (clone / path).read_text(encoding="utf-8") for path, *_ in changes}
+    for path, old, new, _ in changes:
+        assert old in before[path]
+        (clone / path).write_text(before[path].replace(old, new), encoding="utf-8")
     try:
-        assert any(line.startswith(f"{stage}: ") for line in said(clone, "small"))
+        stale = {line.split(": ")[0] for line in said(clone, "small")}
     finally:
-        (clone / path).write_text(before, encoding="utf-8")
+        for path, text in before.items():
+            (clone / path).write_text(text, encoding="utf-8")
+    assert {stage for *_, stage in changes} <= stale
 
 
 def test_a_figure_painted_over_is_noticed_and_nothing_else_was(clone):
