@@ -21,8 +21,6 @@ from cedice import params, paths
 from cedice.paths import Training
 from cedice.pipeline import keep
 
-pytestmark = pytest.mark.xdist_group("built")  # in one process and in this order: they share a project
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):

@@ -10,8 +10,6 @@ from conftest import ROOT
 from cedice.errors import CediceError
 from cedice.pipeline import verify
 
-pytestmark = pytest.mark.xdist_group("clone")  # in one process, which makes it once
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
