@@ -31,7 +31,7 @@ paper: $(READY)  ## Train in the setting of the paper: one CUDA GPU. Without one
 	python -m cedice.pipeline.repro $@
 
 test: $(READY)  ## Run the tests: 10 minutes on 2 CPU cores.
-	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadgroup
+	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.
 	ruff check . && ruff format --check . && mypy && lint-imports
