@@ -12,8 +12,8 @@ from cedice.errors import CediceError, meant
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
 NAMINGS = ("labels", "rule")  # of a mixture's components: by the labels of training slices, by brightness
-STUDIES = ("demo", "small", "paper", "own")
-StudyName = Literal["demo", "small", "paper", "own"]
+STUDIES = ("demo", "small", "paper", "recipe", "own")
+StudyName = Literal["demo", "small", "paper", "recipe", "own"]
 
 
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
@@ -60,11 +60,17 @@ class Train(Strict):
     depth: Annotated[int, Field(ge=1, le=6)]
     norm: Literal["batch", "none"]
     padding: Literal["same", "valid"]
-    learning_rate: Rate | PerLoss
+    learning_rate: Annotated[
+        Annotated[Rate, Tag("rate")] | Annotated[PerLoss, Tag("rates")],
+        Discriminator(lambda given: "rates" if isinstance(given, dict | PerLoss) else "rate"),
+    ]
     schedule: Literal["constant", "poly"]  # `cedice.training.schedule`
     batch_size: Annotated[int, Field(ge=1, le=1024)]
     dice: Literal["sample", "batch"]
-    augmentation: Literal["none"] | Augment
+    augmentation: Annotated[
+        Annotated[Literal["none"], Tag("none")] | Annotated[Augment, Tag("changes")],
+        Discriminator(lambda given: "changes" if isinstance(given, dict | Augment) else "none"),
+    ]
     precision: Literal["auto", "float32", "tf32", "bf16"]
     deterministic: bool
 
@@ -197,6 +203,7 @@ class Params(Strict):
     demo: Study
     small: Study
     paper: Study
+    recipe: Study
     datasets: dict[Name, Annotated[Files | Published, Field(discriminator="kind")]]
     own: Study
 
@@ -214,8 +221,8 @@ class Params(Strict):
         for name in STUDIES:
             seeds, epochs = self.study(name).seeds, self.study(name).epochs
             if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
-                lacking = "seeds" if min(other) in epochs else "epochs"
-                raise ValueError(f"{name}.seeds and {name}.epochs name different data sets: {lacking} lacks {min(other)}")
+                lacking, naming = ("seeds", "epochs") if min(other) in epochs else ("epochs", "seeds")
+                raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
             grid = self.study(name).grid
             if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
                 raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
@@ -226,7 +233,7 @@ class Params(Strict):
         for name in STUDIES:
             augmentation, known = self.study(name).train.augmentation, self.study(name).epochs.keys()
             if augmentation != "none" and (unknown := augmentation.mirror.keys() - known):
-                raise ValueError(f"{name}.train.augmentation.mirror names {min(unknown)}, which {name}.epochs does not")
+                raise ValueError(f"{name}.train.augmentation.mirror.{min(unknown)}: {name}.epochs does not name {min(unknown)}")
         return self
 
     @model_validator(mode="after")
@@ -271,7 +278,7 @@ def _once(values: list) -> list:
 
 _TAGS = (  # of unions, which pydantic puts into a location
     *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
-    *("float", "literal['native']", "constrained-float", "PerLoss", "literal['none']", "Augment"),
+    *("float", "literal['native']", "constrained-float", "rate", "rates", "none", "changes"),
 )
 
 

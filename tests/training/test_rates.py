@@ -1,0 +1,84 @@
+"""Learning rates: the inner split leaks no patient, the choice by hand, and params.yaml says what was chosen."""
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedice import params, paths
+from cedice.errors import CediceError
+from cedice.paths import Training
+from cedice.reporting.rates import markdown
+from cedice.training import rates, settings
+
+
+def test_every_fifth_patient_validates_as_they_first_appear():
+    patients = ["z", "z", "b", "a", "d", "c", "c", "z", "e", "f", "g", "h", "i"]
+    train, val = rates.inner(patients)
+    assert [patients[position] for position in val] == ["c", "c", "i"]
+    assert sorted([*train, *val]) == list(range(len(patients)))
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), min_size=30).filter(lambda names: len(set(names)) >= 5))
+def test_no_patient_is_on_both_sides(patients):
+    train, val = ({patients[position] for position in side} for side in rates.inner(patients))
+    assert not train & val
+    assert (len(train) + len(val), len(val)) == (len(set(patients)), len(set(patients)) // 5)
+
+
+def test_too_few_patients_are_one_line():
+    with pytest.raises(CediceError, match="4 patients train"):
+        rates.inner(["a", "b", "c", "d", "a"])
+
+
+def table(dice: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"dataset": dataset, "loss": loss, "learning_rate": rate, rates.MEASURE: value}
+            for (dataset, loss), values in dice.items()
+            for rate, value in zip((0.03, 0.001, 0.01), values, strict=True)
+        ]
+    )
+
+
+DICE = {  # means: ce 0.5, 0.75, 0.625; ce_dl 0.75, 0.25, 0.75
+    ("covid19", "ce"): [0.75, 0.625, 0.5],
+    ("hippocampus", "ce"): [0.25, 0.875, 0.75],
+    ("covid19", "ce_dl"): [0.5, 0.25, 1.0],
+    ("hippocampus", "ce_dl"): [1.0, 0.25, 0.5],
+}
+
+
+def test_the_highest_mean_is_chosen_and_of_equal_ones_the_lower_rate():
+    found = table(DICE)
+    assert rates.chosen(found) == {"ce": 0.001, "ce_dl": 0.01}
+    text = markdown(found, rates.chosen(found), rates.MEASURE, "recipe")
+    assert "**CE 0.001, CE + DL 0.01.**" in text
+    assert "| CE + DL | 0.01 | 1.0000 | 0.5000 | 0.7500 | chosen |" in text
+    assert text.count("chosen |") == 2
+
+
+def test_a_missing_training_chooses_nothing():
+    with pytest.raises(CediceError, match="ce lacks one"):
+        rates.chosen(table(DICE).drop(index=0))
+
+
+def test_both_losses_have_the_rates_that_were_chosen():
+    file = ROOT / paths.reports("recipe") / "rates.csv"
+    if not file.is_file():
+        pytest.skip("no learning rate was chosen yet (stages/rates.py)")
+    train = params.load(ROOT / "params.yaml").recipe.train
+    assert {loss: train.rate(loss) for loss in params.LOSSES} == rates.chosen(pd.read_csv(file))
+
+
+def test_the_committed_recipe_reaches_the_training():
+    project = params.load(ROOT / "params.yaml")
+    heart, lungs = (settings.of(project, Training("recipe", name, "ce_dl", 0), 2) for name in ("acdc", "covid19"))
+    assert (heart.mirror_at_test, lungs.mirror_at_test) == ((), ("horizontal",))
+    assert (heart.dice, heart.schedule, heart.epochs) == ("batch", "poly", 70)
+    assert heart.learning_rate == project.recipe.train.rate("ce_dl")
+
+
+def test_a_study_without_these_data_sets_is_one_line(project, stage):
+    assert "unknown dataset 'hippocampus'" in stage("rates", "--study", "demo")
