@@ -176,7 +176,7 @@ def test_seeds_of_every_data_set(tmp_path, edit_params):
 
 def test_a_seed_that_one_data_set_lacks_cannot_be_run(tmp_path, edit_params):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    run = {"studies": ["small"], "datasets": ["acdc", "covid19"], "losses": ["ce"], "seeds": [0, 1]}
+    run = {"studies": ["small"], "datasets": ["acdc", "covid19"], "losses": ["ce"], "seeds": [0, 1], "mixtures": []}
     edit_params(tmp_path, {"small.seeds": {"acdc": [0], "covid19": [0, 1]}, "run": run})
     with pytest.raises(
         CediceError, match=r"run\.seeds names 1, which is none of small\.seeds for acdc; `make small` gives every"

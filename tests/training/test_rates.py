@@ -1,16 +1,18 @@
 """Learning rates: the inner split leaks no patient, the choice by hand, and params.yaml says what was chosen."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedice import params, paths
+from cedice import files, params, paths
 from cedice.errors import CediceError
 from cedice.paths import Training
 from cedice.reporting.rates import markdown
-from cedice.training import rates, settings
+from cedice.training import checkpoints, loop, rates, settings
 
 
 def test_every_fifth_patient_validates_as_they_first_appear():
@@ -82,3 +84,28 @@ def test_the_committed_recipe_reaches_the_training():
 
 def test_a_study_without_these_data_sets_is_one_line(project, stage):
     assert "unknown dataset 'hippocampus'" in stage("rates", "--study", "demo")
+
+
+def test_a_rerun_trains_nothing_again_and_leaves_no_checkpoint(project, stage, edit_params, monkeypatch):
+    edit_params(project, {"demo.source.patients": 7, "demo.epochs": {"covid19": 1, "acdc": 1}})
+    monkeypatch.setattr(rates, "DATASETS", ("covid19",))
+    monkeypatch.setattr(rates, "CANDIDATES", (0.001, 0.01))
+    for step in ("download", "preprocess"):
+        assert stage(step, "--study", "demo", "--dataset", "covid19") is None
+
+    def full(*_, **__):
+        raise CediceError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_csv", full)
+        assert stage("rates", "--study", "demo") == "error: the disk is full"
+    assert len(list(checkpoints.SCRATCH.glob("*.safetensors"))) == 4
+    monkeypatch.setattr(loop, "_train_epoch", full)
+    assert stage("rates", "--study", "demo") is None
+    table = pd.read_csv(paths.reports("demo") / "rates.csv")
+    assert table[["loss", "learning_rate"]].to_numpy().tolist() == [
+        *(["ce", rate] for rate in (0.001, 0.01)),
+        *(["ce_dl", rate] for rate in (0.001, 0.01)),
+    ]
+    assert Path("reports/demo/rates.md").is_file()
+    assert not list(checkpoints.SCRATCH.iterdir())

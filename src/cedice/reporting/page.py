@@ -86,7 +86,7 @@ by the mean over the seeds: above zero the Dice term helped.</p>"""
 
 
 def _reproduce(study: str, runs: Runs) -> str:
-    needed = "CEDICE_ARCHIVES=/path/to/archives " if study in ("small", "paper") else ""
+    needed = "" if study in ("demo", "own") else "CEDICE_ARCHIVES=/path/to/archives "
     dataset, _, seed = next(iter(runs))
     return _REPRODUCE.format(everything=f"{needed}make {study}", study=study, training=f"{study}-{dataset}-ce_dl-{seed}")
 
