@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo small own paper recipe test lint gate
+.PHONY: help demo small own paper recipe outlook attention transformer test lint gate
 
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ paper: $(READY)  ## Train in the setting of the paper: one CUDA GPU. Without one
 	python -m cedice.pipeline.repro $@
 
 recipe: $(READY)  ## Train on three real data sets with augmentation and five folds, each loss at its own learning rate.
+	python -m cedice.pipeline.repro $@
+
+outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
 
 test: $(READY)  ## Run the tests: 10 minutes on 2 CPU cores.

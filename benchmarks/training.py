@@ -43,7 +43,21 @@ class Ours:
     """An epoch as the train stage runs it."""
 
     def __init__(self, data: Tensors, channels: int, precision: str):
-        self.settings = Settings(CLASSES, 1.0, 1, channels, 4, "batch", "same", RATE, "constant", BATCH, precision, False, 0)
+        self.settings = Settings(
+            classes=CLASSES,
+            alpha=1.0,
+            epochs=1,
+            base_channels=channels,
+            depth=4,
+            norm="batch",
+            padding="same",
+            learning_rate=RATE,
+            schedule="constant",
+            batch_size=BATCH,
+            precision=precision,
+            deterministic=False,
+            seed=0,
+        )
         self.data, device = data, data.masks.device
         self.model = UNet(**self.settings.network()).to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE, fused=True)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from cedice import paths
 from cedice.evaluation.runs import decisive, load, readouts
 from cedice.files import replacing, save_figure
+from cedice.networks import arguments
 from cedice.paper import READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.params import LOSSES
 from cedice.paths import Training
@@ -25,9 +26,10 @@ def plot(job: Job) -> None:
 
 
 def network(job: Job) -> tuple[int, Figure]:
-    options = job.settings.train.model_dump(include={"base_channels", "depth", "norm", "padding"})
+    train = job.settings.train
     classes = max(len(job.classes(dataset)) for dataset in job.datasets)
-    return 1, draw_network({"in_channels": 1, "out_channels": 1 if classes == 2 else classes, **options})
+    sizes = [job.settings.grid_of(dataset).size for dataset in job.datasets]
+    return 1, draw_network(arguments(train.network, classes, train.model_dump()), max(sizes))
 
 
 def curves(job: Job) -> Iterator[tuple[int, Figure]]:

@@ -1,4 +1,4 @@
-"""Train the U-Net with one loss and seed; write both its networks, one history row per epoch, the
+"""Train a network with one loss and seed; write both its networks, one history row per epoch, the
 counts of the last epochs, and a record of the run.
 
 Runs alone, or as several processes under `torchrun`, of which the first writes.
@@ -11,6 +11,7 @@ import pandas as pd
 from cedice import paths
 from cedice.data import slices
 from cedice.files import sha256, write_csv, write_json
+from cedice.networks import check_size
 from cedice.pipeline.stage import Job, run
 from cedice.training import checkpoints, distributed, epochs, hardware, provenance, settings, weights
 from cedice.training.forward import Tensors
@@ -25,6 +26,7 @@ def write(job: Job) -> None:
     data = slices.load(arrays, index)
     data_sha256 = json.loads(paths.source(job.study, job.dataset).read_text())["sha256"]
     given = settings.of(job.params, job.training, len(job.classes(job.dataset)))
+    check_size(given.network(), *data.images.shape[1:])
     whole = Tensors.of(data.images, data.masks, device)
     val = data.rows("val", job.training.seed)
     train_data, val_data = whole.part(data.rows("train", job.training.seed)), whole.part(val)

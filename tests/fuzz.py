@@ -40,7 +40,21 @@ from cedice.unet import UNet
 
 SECONDS = 10
 ROOT = Path(__file__).parent.parent
-SETTINGS = Settings(2, 1.0, 1, 1, 1, "batch", "same", 0.01, "constant", 1, "float32", False, 0)
+SETTINGS = Settings(
+    classes=2,
+    alpha=1.0,
+    epochs=1,
+    base_channels=1,
+    depth=1,
+    norm="batch",
+    padding="same",
+    learning_rate=0.01,
+    schedule="constant",
+    batch_size=1,
+    precision="float32",
+    deterministic=False,
+    seed=0,
+)
 
 
 @dataclass(frozen=True)

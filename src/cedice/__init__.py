@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cedice.unet import UNet
+    from torch import nn
 
 # Before anything imports torch: threads that wait for each other sleep instead of spinning. Alone on a machine that costs a few
 # percent; beside another training on the same cores, spinning makes both ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def load(model: str | Path) -> "UNet":
+def load(model: str | Path) -> "nn.Module":
     """The network of a released model's name ("acdc"), or of a model file: on the CPU, float32, in evaluation mode.
 
     It takes (B, 1, H, W) grey values in 0–1 and gives logits (B, C, H, W), C = 1 in the binary case; H and W are multiples of

@@ -8,75 +8,16 @@ from pydantic import Discriminator, Field, Tag, ValidationError, field_validator
 
 from cedice.described import PUBLISHED, Archive, Files, Grid, Grids, Name, Phantom, Published, Strict
 from cedice.errors import CediceError, meant
+from cedice.protocol import AnyTrain
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
 NAMINGS = ("labels", "rule")  # of a mixture's components: by the labels of training slices, by brightness
-STUDIES = ("demo", "small", "paper", "recipe", "own")
-StudyName = Literal["demo", "small", "paper", "recipe", "own"]
+STUDIES = ("demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own")
+StudyName = Literal["demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own"]
 
 
 Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
-
-
-Rate = Annotated[float, Field(gt=0, le=10)]
-Factors = Annotated[list[Annotated[float, Field(gt=0, le=10)]], Field(min_length=2, max_length=2)]
-
-
-class PerLoss(Strict):
-    """A learning rate for each loss: one that suits the one may not suit the other."""
-
-    ce: Rate
-    ce_dl: Rate
-
-
-class Augment(Strict):
-    """What may happen to slices in training (`cedice.training.augmentation`): rotation by up to so many degrees, scale and
-    gamma between two factors, each for a ``share`` of the slices; and the axes along which each data set may be mirrored, none
-    unless named. ``mirror_at_test``: whether predictions are averaged over the mirror images along the same axes."""
-
-    rotation: Annotated[float, Field(ge=0, le=180)]
-    scale: Factors
-    gamma: Factors
-    share: Annotated[float, Field(gt=0, le=1)]
-    mirror: dict[Name, list[Literal["vertical", "horizontal"]]]
-    mirror_at_test: bool
-
-    @field_validator("scale", "gamma")
-    @classmethod
-    def _rising(cls, factors: list[float]) -> list[float]:
-        if factors[0] > factors[1]:
-            raise ValueError("the first factor must not exceed the second")
-        return factors
-
-
-class Train(Strict):
-    """The network and how it is trained; ``precision: auto`` is bfloat16 where the hardware computes in it.
-
-    ``dice``: whether the Dice term sums over a sample or a batch. ``deterministic`` matters on a GPU: equal bytes from run to
-    run, for some speed."""
-
-    base_channels: Annotated[int, Field(ge=1, le=512)]
-    depth: Annotated[int, Field(ge=1, le=6)]
-    norm: Literal["batch", "none"]
-    padding: Literal["same", "valid"]
-    learning_rate: Annotated[
-        Annotated[Rate, Tag("rate")] | Annotated[PerLoss, Tag("rates")],
-        Discriminator(lambda given: "rates" if isinstance(given, dict | PerLoss) else "rate"),
-    ]
-    schedule: Literal["constant", "poly"]  # `cedice.training.schedule`
-    batch_size: Annotated[int, Field(ge=1, le=1024)]
-    dice: Literal["sample", "batch"]
-    augmentation: Annotated[
-        Annotated[Literal["none"], Tag("none")] | Annotated[Augment, Tag("changes")],
-        Discriminator(lambda given: "changes" if isinstance(given, dict | Augment) else "none"),
-    ]
-    precision: Literal["auto", "float32", "tf32", "bf16"]
-    deterministic: bool
-
-    def rate(self, loss: str) -> float:
-        """The learning rate of one loss."""
-        return self.learning_rate if isinstance(self.learning_rate, float) else getattr(self.learning_rate, loss)
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
@@ -97,7 +38,7 @@ class Study(Strict):
         Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
         Discriminator(lambda seeds: "mapping" if isinstance(seeds, dict) else "list"),
     ]
-    train: Train
+    train: AnyTrain
 
     @field_validator("seeds")
     @classmethod
@@ -204,6 +145,9 @@ class Params(Strict):
     small: Study
     paper: Study
     recipe: Study
+    outlook: Study
+    attention: Study
+    transformer: Study
     datasets: dict[Name, Annotated[Files | Published, Field(discriminator="kind")]]
     own: Study
 
@@ -215,26 +159,6 @@ class Params(Strict):
     def study(self, name: str) -> Study:
         """The study of this name."""
         return getattr(self, name)
-
-    @model_validator(mode="after")
-    def _seeds(self) -> "Params":
-        for name in STUDIES:
-            seeds, epochs = self.study(name).seeds, self.study(name).epochs
-            if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
-                lacking, naming = ("seeds", "epochs") if min(other) in epochs else ("epochs", "seeds")
-                raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
-            grid = self.study(name).grid
-            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
-                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
-        return self
-
-    @model_validator(mode="after")
-    def _mirrored(self) -> "Params":
-        for name in STUDIES:
-            augmentation, known = self.study(name).train.augmentation, self.study(name).epochs.keys()
-            if augmentation != "none" and (unknown := augmentation.mirror.keys() - known):
-                raise ValueError(f"{name}.train.augmentation.mirror.{min(unknown)}: {name}.epochs does not name {min(unknown)}")
-        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
@@ -263,6 +187,26 @@ class Params(Strict):
         return self
 
     @model_validator(mode="after")
+    def _seeds(self) -> "Params":
+        for name in STUDIES:
+            seeds, epochs = self.study(name).seeds, self.study(name).epochs
+            if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
+                lacking, naming = ("seeds", "epochs") if min(other) in epochs else ("epochs", "seeds")
+                raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
+            grid = self.study(name).grid
+            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
+                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
+        return self
+
+    @model_validator(mode="after")
+    def _mirrored(self) -> "Params":
+        for name in STUDIES:
+            augmentation, known = self.study(name).train.augmentation, self.study(name).epochs.keys()
+            if augmentation != "none" and (unknown := augmentation.mirror.keys() - known):
+                raise ValueError(f"{name}.train.augmentation.mirror.{min(unknown)}: {name}.epochs does not name {min(unknown)}")
+        return self
+
+    @model_validator(mode="after")
     def _a_rule_each(self) -> "Params":
         for name in self.mixture.studies:
             if lacking := self.study(name).epochs.keys() - self.mixture.rules.keys():
@@ -279,6 +223,7 @@ def _once(values: list) -> list:
 _TAGS = (  # of unions, which pydantic puts into a location
     *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
     *("float", "literal['native']", "constrained-float", "rate", "rates", "none", "changes"),
+    *("unet", "attention_unet", "swin_unetr"),
 )
 
 
@@ -319,7 +264,11 @@ def _keys(problem: Any) -> list[str]:
 
 
 def _known_keys() -> set[str]:
-    return {key for model in Strict.__subclasses__() for key in model.model_fields}
+    models, known = [*Strict.__subclasses__()], set[str]()
+    for model in models:
+        models += model.__subclasses__()
+        known |= model.model_fields.keys()
+    return known
 
 
 def check_name(kind: str, name: str, known: tuple[str, ...]) -> str:

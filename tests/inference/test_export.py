@@ -50,7 +50,21 @@ def test_onnx_agrees_with_torch(tmp_path, classes):
 
 
 def test_weights_load_in_plain_torch(tmp_path):
-    settings = Settings(4, 1.0, 1, 4, 2, "batch", "same", 0.01, "constant", 4, "float32", False, 0)
+    settings = Settings(
+        classes=4,
+        alpha=1.0,
+        epochs=1,
+        base_channels=4,
+        depth=2,
+        norm="batch",
+        padding="same",
+        learning_rate=0.01,
+        schedule="constant",
+        batch_size=4,
+        precision="float32",
+        deterministic=False,
+        seed=0,
+    )
     config = settings.network()
     saved = {readout: UNet(**config) for readout in READOUTS}
     weights.save(tmp_path / "w.safetensors", saved, settings, {})

@@ -66,7 +66,21 @@ def test_a_file_of_the_first_version_knows_no_orientation(tmp_path):
 )
 def test_a_trainings_weights_are_told_from_a_model_file(tmp_path, place, command):
     file = tmp_path / place
-    settings = Settings(3, 1.0, 1, 2, 1, "batch", "same", 0.01, "constant", 4, "float32", False, 0)
+    settings = Settings(
+        classes=3,
+        alpha=1.0,
+        epochs=1,
+        base_channels=2,
+        depth=1,
+        norm="batch",
+        padding="same",
+        learning_rate=0.01,
+        schedule="constant",
+        batch_size=4,
+        precision="float32",
+        deterministic=False,
+        seed=0,
+    )
     weights.save(file, {"last": UNet(**settings.network())}, settings, {})
     with pytest.raises(CediceError, match=f"the weights of a training.*{command}"):
         model_file.load(file, CPU)

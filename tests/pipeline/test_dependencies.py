@@ -17,6 +17,7 @@ PLUMBING = {  # imported, yet deciding no number
     "files.py": "how files are written; their content is what the stages make",
     "paths.py": "names of files, which dvc.yaml states as outputs",
     "params.py": "the values that matter are locked as params",
+    "protocol.py": "the values that matter are locked as params",
     "pipeline/stage.py": "arguments and messages",
     "tables.py": "how tables are read; their content is what the stages make",
 }

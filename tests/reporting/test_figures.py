@@ -49,7 +49,7 @@ def drawn():
     columns = {f"{metric}_{convention}": np.linspace(0.1, 0.9, 4) for metric in METRICS for convention in CONVENTIONS}
     history = pd.DataFrame({"epoch": range(1, 5), **columns})
     histories, alphas = {"ce": [history] * 2, "ce_dl": [history]}, {"ce": "0", "ce_dl": "1"}
-    yield network(NETWORK)
+    yield network(NETWORK, 256)
     yield samples.predictions(validation, labels, "predictions")
     yield figures.curves({"last": histories, "averaged": histories}, alphas, "curves", TABLE_1["acdc"])
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})
@@ -84,11 +84,11 @@ def test_samples_are_evenly_spaced_ranks_of_size_and_never_empty():
 
 
 def test_the_network_figure_shows_measured_shapes():
-    texts = [text.get_text() for text in network(NETWORK).axes[0].texts]
+    texts = [text.get_text() for text in network(NETWORK, 256).axes[0].texts]
     assert texts[0:2] == ["1", "256×256"]
     assert [texts[index] for index in range(2, 10, 2)] == ["4", "8", "16", "32"]
     assert texts[9] == "32×32"
-    valid = network(NETWORK | {"padding": "valid"}).axes[0].texts
+    valid = network(NETWORK | {"padding": "valid"}, 256).axes[0].texts
     assert valid[3].get_text() == "344×344"  # 348 in, mirrored, less two unpadded convolutions
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from cedice.data.slices import flat
 from cedice.evaluation import calibration
@@ -23,7 +24,6 @@ from cedice.evaluation.native import Native, probabilities
 from cedice.evaluation.tabulate import count, table
 from cedice.files import write_arrays, write_csv
 from cedice.training.forward import Tensors, infer, predict
-from cedice.unet import UNet
 
 
 class Evaluated(NamedTuple):
@@ -35,7 +35,7 @@ class Evaluated(NamedTuple):
 
 
 def evaluate(
-    model: UNet,
+    model: nn.Module,
     data: Tensors,
     index: pd.DataFrame,
     classes: int,

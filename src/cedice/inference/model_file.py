@@ -2,7 +2,7 @@
 
 Layout of a model file: safetensors, the network's state with all tensors of two or more axes in float16 and the rest as it
 was; the header's one entry, "cedice", is JSON with
-  network    the arguments of `UNet`
+  network    the arguments of `cedice.networks.build`
   classes    the names of the labels 0, 1, …
   intensity  the fields of `Intensity`
   size       pixels per side of the slices that the network was trained on
@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from cedice.data.grid import Grid, Spacing
 from cedice.data.intensity import Intensity
@@ -31,14 +32,13 @@ from cedice.described import Channel
 from cedice.errors import CediceError
 from cedice.files import replacing
 from cedice.training.weights import rebuild, tensors_sha256
-from cedice.unet import UNet
 
 
 @dataclass(frozen=True)
 class Model:
     """A network in evaluation mode, and what its slices were."""
 
-    network: UNet
+    network: nn.Module
     classes: tuple[str, ...]
     intensity: Intensity
     size: int
@@ -56,9 +56,12 @@ class Model:
 
 
 def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
-    """Write the layout above; ``arguments`` of `UNet`. The same model gives the same bytes."""
+    """Write the layout above; ``arguments`` of `cedice.networks.build`. The same model gives the same bytes."""
     state = model.network.state_dict()
-    state = {name: (value.half() if value.ndim > 1 else value).contiguous().cpu() for name, value in state.items()}
+    state = {
+        name: (value.half() if value.ndim > 1 and value.is_floating_point() else value).contiguous().cpu()
+        for name, value in state.items()
+    }
     header = {
         "network": arguments,
         "classes": model.classes,

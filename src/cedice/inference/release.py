@@ -18,6 +18,7 @@ from cedice.evaluation.runs import Run, values
 from cedice.files import md5, write_text
 from cedice.inference import model_file
 from cedice.metrics import CONVENTIONS, METRICS
+from cedice.networks import described
 from cedice.paper import METRIC_TITLES
 from cedice.paths import Training
 from cedice.training import weights
@@ -84,6 +85,10 @@ def release(
     write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val), split))
 
 
+def _article(name: str) -> str:
+    return f"{'An' if name[0] in 'aeio' else 'A'} {name}"
+
+
 def _axes(stated: set[str], dataset: str, archive: bool) -> tuple[str, bool]:
     """(The axes of the slices, whether they are assumed), from all that the volumes' headers stated."""
     if stated != {""}:
@@ -110,7 +115,7 @@ def _card(
     lines = [
         f"# {source.name}: {', '.join(model.classes[1:])}",
         "",
-        f"A U-Net of {header['base_channels']} base channels ({parameters:,} parameters), trained with "
+        f"{_article(described(header['network']))} ({parameters:,} parameters), trained with "
         f"CE + {header['alpha']:g} · Dice for {header['epochs']} epochs, seed {header['seed']}, in study `{origin['study']}` "
         f"of this project, on {record['device']}, torch {record['versions']['torch']}, revision {record['revision'][:10]}.",
         "",

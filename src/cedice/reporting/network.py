@@ -1,5 +1,6 @@
 """Figure 1: the network, drawn from the very object that is trained."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -9,19 +10,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
-from cedice.data.slices import SIZE
+from cedice.networks import build, described
 from cedice.reporting.drawing import STYLE
 from cedice.unet import UNet
 
 
-def network(settings: dict[str, Any]) -> Figure:
-    """Figure 1: every level's channels and size, measured by sending one slice through `UNet(**settings)`."""
-    model = UNet(**settings).eval()
+def network(settings: dict[str, Any], size: int) -> Figure:
+    """Figure 1: channels and size after every block, measured by sending one slice of ``size`` pixels a side through
+    `cedice.networks.build(settings)`."""
+    model = build(settings).eval()
+    return _unet(model, settings, size) if isinstance(model, UNet) else _other(model, settings, size)
+
+
+def _unet(model: UNet, settings: dict[str, Any], size: int) -> Figure:
     shapes: dict[torch.nn.Module, tuple[int, ...]] = {}
     for block in [*model.encoder, *model.decoder, model.head]:
         block.register_forward_hook(lambda module, _, output: shapes.__setitem__(module, tuple(output.shape)))
     with torch.inference_mode():
-        result = model(torch.zeros(1, settings["in_channels"], SIZE, SIZE))
+        result = model(torch.zeros(1, settings["in_channels"], size, size))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 5.6), layout="constrained")
@@ -30,7 +36,7 @@ def network(settings: dict[str, Any]) -> Figure:
         depth = model.depth
         down = [(level, -level, shapes[block]) for level, block in enumerate(model.encoder)]
         up = [(depth + step + 1, -(depth - step - 1), shapes[block]) for step, block in enumerate(model.decoder)]
-        nodes = [(-1, 0, (1, settings["in_channels"], SIZE, SIZE)), *down, *up, (2 * depth + 1, 0, tuple(result.shape))]
+        nodes = [(-1, 0, (1, settings["in_channels"], size, size)), *down, *up, (2 * depth + 1, 0, tuple(result.shape))]
         for x, y, shape in nodes:
             _box(axes, x, y, shape, outer=x in (-1, 2 * depth + 1))
         for (x0, y0, _), (x1, y1, _) in pairwise(nodes):
@@ -51,6 +57,35 @@ def network(settings: dict[str, Any]) -> Figure:
         axes.set_xlim(-1.7, 2 * depth + 1.7)
         axes.set_ylim(-depth - 1.6, 0.8)
         axes.set_title(f"Figure 1. The U-Net as trained: {parameters:,} parameters; channels in, pixels above each block")
+    return figure
+
+
+def _other(model: torch.nn.Module, settings: dict[str, Any], size: int) -> Figure:
+    """Of any network: its convolutions in the order in which they compute, a box for those of one size."""
+    shapes: list[tuple[int, ...]] = [(1, settings["in_channels"], size, size)]
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            module.register_forward_hook(lambda _module, _, output: shapes.append(tuple(output.shape)))
+    with torch.inference_mode():
+        model(torch.zeros(1, settings["in_channels"], size, size))
+    inner = [shape for shape, following in pairwise([*shapes[1:-1], (0, 0, 0, 0)]) if shape[2:] != following[2:]]
+    shown = [shapes[0], *inner, shapes[-1]]
+    places = [(number, -math.log2(size / shape[2])) for number, shape in enumerate(shown)]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 5.6), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        for (x, y), shape in zip(places, shown, strict=True):
+            _box(axes, x, y, shape, outer=x in (0, len(shown) - 1))
+        for start, end in pairwise(places):
+            _arrow(axes, start, end, "#444444" if start[1] == end[1] else "#CC3311" if end[1] < start[1] else "#228833")
+        axes.set_xlim(-0.7, len(shown) - 0.3)
+        axes.set_ylim(min(y for _, y in places) - 0.6, 0.8)
+        axes.set_title(
+            f"Figure 1. The {described(settings)} as trained: {parameters:,} parameters;\n"
+            "its convolutions in their order: channels in, pixels above each group of one size"
+        )
     return figure
 
 

@@ -12,7 +12,15 @@ from cedice.reporting.markdown import counted, networks, number, spread, table, 
 
 Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
-_SETTINGS = ("channels", "norm", "device", "precision", "torch", "revision")  # of a training; told once where all agree
+_SETTINGS = (
+    "network",
+    "channels",
+    "norm",
+    "device",
+    "precision",
+    "torch",
+    "revision",
+)  # of a training; told once where all agree
 
 
 def markdown(tables: Tables, runs: Runs, study: str, synthetic: bool, alpha: float, units: dict[str, str]) -> str:
@@ -176,8 +184,9 @@ def _training(run: Run, unit: str) -> dict[str, str]:
     record, settings, revision = run.record, run.record["settings"], str(run.record["revision"])
     return {
         "validation set": _validation_set(run.counts, unit),
-        "channels": str(settings["base_channels"]),
-        "norm": str(settings["norm"]),
+        "network": settings.get("architecture", "unet").replace("_", " "),
+        "channels": str(settings.get("base_channels", settings.get("feature_size"))),
+        "norm": str(settings.get("norm", "the network's own")),
         "epochs": str(len(run.history)),
         "of these collapsed": str(int(run.history["collapsed"].sum())),
         "device": str(record["device"]),

@@ -11,7 +11,6 @@ from torch import nn
 
 from cedice.errors import CediceError
 from cedice.training.augmentation import AXES
-from cedice.unet import UNet
 
 EVALUATION_BATCH = 16
 
@@ -64,7 +63,7 @@ def most_probable(scores: torch.Tensor) -> torch.Tensor:
 
 
 def infer(
-    model: UNet, data: Tensors, precision: str, order: torch.Tensor | None = None, mirror: Sequence[str] = ()
+    model: nn.Module, data: Tensors, precision: str, order: torch.Tensor | None = None, mirror: Sequence[str] = ()
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """(`scores` float32, mask) batch by batch, in ``order`` (default: all slices), in evaluation mode, without gradients."""
     model.eval()

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from cedice.errors import CediceError
 from cedice.losses import CEDiceLoss
 from cedice.metrics import LAST_EPOCHS
+from cedice.networks import build
 from cedice.paths import READOUTS
 from cedice.training import augmentation, checkpoints, distributed, schedule
 from cedice.training.averaging import Average
@@ -27,7 +28,6 @@ from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
 from cedice.training.settings import Settings
 from cedice.training.validation import validate
-from cedice.unet import UNet
 
 _ORDERS_A_SEED = 1_000_003  # more than there are epochs: no order of one seed is drawn for another as well
 
@@ -37,7 +37,7 @@ class Trained:
     """What a training leaves: its networks by `READOUTS`, one history row an epoch, and TP, FP, FN of the validation slices
     after each of the last epochs, at most `LAST_EPOCHS`: (epochs, readouts, N, classes, 3) int32."""
 
-    networks: dict[str, UNet]
+    networks: dict[str, nn.Module]
     history: list[dict[str, Any]]
     counts: np.ndarray
 
@@ -56,7 +56,7 @@ def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint
     device = train_data.images.device
     _choose_kernels(device, settings.deterministic)
     torch.manual_seed(settings.seed)
-    model = UNet(**settings.network()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
+    model = build(settings.network()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
     average = Average(model)
     replica = distributed.replicated(model, device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)

@@ -15,6 +15,7 @@ CODE = (  # of the package, what decides a training: `dvc.yaml` has the same lis
     "data/slices.py",
     "losses.py",
     "metrics.py",
+    "networks.py",
     "training/augmentation.py",
     "training/averaging.py",
     "training/checkpoints.py",

@@ -3,26 +3,30 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cedice.networks import arguments
 from cedice.params import Params
 from cedice.paths import Training
 from cedice.training import hardware
 from cedice.training.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the result besides the slices. ``classes`` includes the background; 2 classes is the binary case.
     ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"; ``schedule`` as of
     `cedice.training.schedule`; ``dice`` what the sums of the Dice term are over (`cedice.losses.dice_loss`);
-    ``mirror_at_test`` the axes along which predictions are averaged over mirror images (`cedice.training.forward.scores`)."""
+    ``mirror_at_test`` the axes along which predictions are averaged over mirror images (`cedice.training.forward.scores`).
+    Which of the options of `cedice.networks` there are depends on the ``architecture``."""
 
     classes: int
     alpha: float
     epochs: int
-    base_channels: int
-    depth: int
-    norm: str
-    padding: str
+    architecture: str = "unet"
+    base_channels: int | None = None
+    depth: int | None = None
+    norm: str | None = None
+    padding: str | None = None
+    feature_size: int | None = None
     learning_rate: float
     schedule: str
     batch_size: int
@@ -34,19 +38,13 @@ class Settings:
     mirror_at_test: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
-        """For headers and keys: every field, and the network's arguments."""
-        return asdict(self) | {"network": self.network()}
+        """For headers and keys: every field that there is, and the network's arguments."""
+        fields = {name: value for name, value in asdict(self).items() if value is not None or name == "augmentation"}
+        return fields | {"network": self.network()}
 
     def network(self) -> dict[str, Any]:
-        """The arguments of `UNet`."""
-        return {
-            "in_channels": 1,
-            "out_channels": 1 if self.classes == 2 else self.classes,
-            "base_channels": self.base_channels,
-            "depth": self.depth,
-            "norm": self.norm,
-            "padding": self.padding,
-        }
+        """The arguments of `cedice.networks.build`."""
+        return arguments(self.architecture, self.classes, asdict(self))
 
 
 def of(params: Params, training: Training, classes: int) -> Settings:
@@ -64,6 +62,7 @@ def of(params: Params, training: Training, classes: int) -> Settings:
         alpha=getattr(params.loss, training.loss).alpha,
         epochs=study.epochs[training.dataset],
         learning_rate=study.train.rate(training.loss),
+        architecture=options.pop("network"),
         precision=hardware.precision(study.train.precision),
         seed=training.seed,
         augmentation=augmentation,

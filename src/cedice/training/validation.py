@@ -1,18 +1,18 @@
 """Validation during training: loss terms, headline metrics, and the counts behind them."""
 
 import torch
+from torch import nn
 
 from cedice.losses import CEDiceLoss
 from cedice.metrics import CONVENTIONS, METRICS, confusion_counts, headline
 from cedice.training import distributed
 from cedice.training.forward import Tensors, infer, predict
 from cedice.training.settings import Settings
-from cedice.unet import UNet
 
 _COUNTED_AT_ONCE = 8  # batches: counting waits for the device, and takes 17 bytes a pixel
 
 
-def validate(model: UNet, data: Tensors, settings: Settings) -> tuple[dict[str, float], torch.Tensor]:
+def validate(model: nn.Module, data: Tensors, settings: Settings) -> tuple[dict[str, float], torch.Tensor]:
     """A history row's part, and the counts of every slice, (N, classes, 3) int32 on the CPU: TP, FP, FN.
 
     The part: val_ce, val_dice_loss, each metric under both headline conventions as <metric>_<convention>, and collapsed

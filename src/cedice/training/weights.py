@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from cedice.errors import CediceError
 from cedice.files import replacing
+from cedice.networks import build
 from cedice.training.settings import Settings
-from cedice.unet import UNet
 
 
-def save(file: Path, networks: Mapping[str, UNet], settings: Settings, inputs: dict[str, str]) -> None:
+def save(file: Path, networks: Mapping[str, nn.Module], settings: Settings, inputs: dict[str, str]) -> None:
     """Write the networks, by their readout, and what made them to ``file``; CediceError where the disk refuses."""
     states = {f"{readout}.{name}": tensor for readout in networks for name, tensor in networks[readout].state_dict().items()}
     state = {name: tensor.contiguous().cpu() for name, tensor in states.items()}
@@ -33,16 +34,17 @@ def save(file: Path, networks: Mapping[str, UNet], settings: Settings, inputs: d
         raise CediceError(f"{file}: cannot write the weights ({error}); make room, then give the same command again") from error
 
 
-def rebuild(arguments: dict[str, Any], state: dict[str, torch.Tensor]) -> UNet:
-    """``UNet(**arguments)`` with this state; RuntimeError, TypeError or ValueError where they do not fit."""
-    with torch.device("meta"):  # first without memory: a damaged header may ask for any amount of it
-        UNet(**arguments).load_state_dict(state, assign=True)
-    model = UNet(**arguments)
+def rebuild(arguments: dict[str, Any], state: dict[str, torch.Tensor]) -> nn.Module:
+    """``build(arguments)`` with this state; RuntimeError, TypeError or ValueError where they do not fit."""
+    if arguments.get("network") != "swin_unetr":  # it has few sizes, and computes while it is built
+        with torch.device("meta"):  # first without memory: a damaged header may ask for any amount of it
+            build(arguments).load_state_dict(state, assign=True)
+    model = build(arguments)
     model.load_state_dict(state)
     return model
 
 
-def load(file: Path, device: torch.device, readout: str) -> tuple[UNet, dict[str, Any]]:
+def load(file: Path, device: torch.device, readout: str) -> tuple[nn.Module, dict[str, Any]]:
     """The network of this ``readout`` on ``device`` in evaluation mode, and the header; CediceError for a missing or damaged
     file."""
     try:
