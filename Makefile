@@ -30,7 +30,7 @@ own: $(READY)  ## Do the same with your own data sets, those that `own.epochs` i
 paper: $(READY)  ## Train in the setting of the paper: one CUDA GPU. Without one it stops at once.
 	python -m cedice.pipeline.repro $@
 
-test: $(READY)  ## Run the tests: 10 minutes on 2 CPU cores.
+test: $(READY)  ## Run the tests: 12 minutes on 2 CPU cores.
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.
