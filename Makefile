@@ -8,15 +8,15 @@ READY := .venv/ready
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 2½ to 5 minutes on 2 CPU cores.
+demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 2½ to 6 minutes on 2 CPU cores.
 	dvc repro page@demo
 	@echo
 	@echo 'Table 1   reports/demo/table1.md'
 	@echo 'Figures   reports/demo/figures, reports/demo/samples'
 	@echo 'One page  reports/demo/index.html'
 	@if [ -n "$$(git status --short reports/demo dvc.lock)" ]; then \
-		echo 'Git       two files of reports/demo and dvc.lock now hold what this machine made: the times always differ, the'; \
-		echo '          numbers on another kind of processor. To go back: git checkout reports/demo dvc.lock'; \
+		echo 'Git       dvc.lock, and on another kind of processor two files of reports/demo, now hold what this machine made.'; \
+		echo '          To go back: git checkout reports/demo dvc.lock'; \
 	fi
 	@echo 'DVC       `dvc status` also lists stages whose data is not here'
 
@@ -36,7 +36,8 @@ recipe: $(READY)  ## Train on three real data sets with augmentation and five fo
 outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
 
-test: $(READY)  ## Run the tests: 10 minutes on 2 CPU cores.
+# Two processes of one thread each; the tests of a file stay in one, since some share a project.
+test: $(READY)  ## Run the tests: 12 minutes on 2 CPU cores.
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.

@@ -26,7 +26,7 @@ def said(root: Path, study: str) -> list[str]:
     return verify._stale(root, study, lambda line: None)
 
 
-# In each group the stages do not hang on one another, so that one question to DVC finds all that was changed.
+# In each group no change makes the stage of another one stale, so that one question to DVC tells all of them.
 CHANGES = {
     "reports": [
         ("reports/small/metrics.json", '"ce": 0.8', '"ce": 0.7', "table@small"),

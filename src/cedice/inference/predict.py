@@ -19,7 +19,7 @@ def predict(model: Model, paths: list[Path], results: Results, precision: str, p
     CediceError before the first where a result may not be written (`Results.check`), and at the end where a scan failed.
     """
     results.check({path: outputs.names(path, probabilities) for path in paths}, overwrite)
-    told: Counter[str] = Counter()
+    told: Counter[tuple[str, str]] = Counter()  # by kind of line and what it says
     failed = 0
     for path in paths:
         try:
@@ -32,20 +32,19 @@ def predict(model: Model, paths: list[Path], results: Results, precision: str, p
             continue
         for warning in warnings:
             _tell("warning", path, warning, told)
-    for line, count in told.items():
+    for (kind, text), count in told.items():
         if count > 1:
-            kind, text = line.split(": ", 1)
             print(f"{kind}: {count - 1} more: {text}", file=sys.stderr)
     if failed:
-        raise CediceError(f"{failed} of {len(paths)} scans could not be labelled; the others are in {results.folder}")
+        others = f"; the others are in {results.folder}" if failed < len(paths) else ""
+        raise CediceError(f"{failed} of {len(paths)} scans could not be labelled{others}")
 
 
-def _tell(kind: str, path: Path, text: str, told: Counter[str]) -> None:
+def _tell(kind: str, path: Path, text: str, told: Counter[tuple[str, str]]) -> None:
     """Print what is said of a scan, but not what was said of another already: that is counted in ``told``."""
-    line = f"{kind}: {text}"
-    if not told[line]:
+    if not told[kind, text]:
         print(f"{kind}: {path}: {text}", file=sys.stderr, flush=True)
-    told[line] += 1
+    told[kind, text] += 1
 
 
 def _one(model: Model, path: Path, results: Results, precision: str, probabilities: bool) -> list[str]:
