@@ -8,6 +8,7 @@ processor can stand in for. Prints the averaged network's foreground Dice, and t
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from cedice import params, paths
+from cedice.paths import Training
 
 ENVIRONMENTS = {
     "2 threads": {"OMP_NUM_THREADS": "2"},
@@ -42,24 +44,20 @@ def main() -> None:
 def here() -> None:
     """Train in this process; print {training: Dice} as JSON."""
     from cedice.data import slices  # noqa: PLC0415  (the parent needs no PyTorch)
-    from cedice.training import hardware, loop  # noqa: PLC0415
+    from cedice.training import hardware, loop, settings  # noqa: PLC0415
     from cedice.training.forward import Tensors  # noqa: PLC0415
-    from cedice.training.settings import Settings  # noqa: PLC0415
 
-    project = params.load()
-    options, dice = project.demo.train.model_dump(), {}
-    options["precision"] = hardware.precision(options["precision"])
+    project, dice = params.load(), {}
     hardware.tune()
-    for dataset, epochs in project.demo.epochs.items():
+    for dataset, loss in itertools.product(project.demo.epochs, params.LOSSES):
+        training = Training("demo", dataset, loss, project.demo.seeds_of(dataset)[0])
         data = slices.load(*paths.slices("demo", dataset))
         whole = Tensors.of(data.images, data.masks, hardware.device())
-        for loss in params.LOSSES:
-            seed, alpha = project.demo.seeds_of(dataset)[0], getattr(project.loss, loss).alpha
-            settings = Settings(classes=int(data.masks.max()) + 1, alpha=alpha, epochs=epochs, seed=seed, **options)
-            parts = (whole.part(data.rows(split, seed)) for split in ("train", "val"))
-            with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
-                trained = loop.train(*parts, settings, Path(scratch) / "checkpoint.safetensors", f"{dataset} {loss}")
-            dice[f"{dataset} {loss}"] = trained.history[-1]["averaged_dice_foreground"]
+        parts = (whole.part(data.rows(split, training.seed)) for split in ("train", "val"))
+        of = settings.of(project, training, int(data.masks.max()) + 1)
+        with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+            trained = loop.train(*parts, of, Path(scratch) / "checkpoint.safetensors", str(training))
+        dice[f"{dataset} {loss}"] = trained.history[-1]["averaged_dice_foreground"]
     print(json.dumps(dice))
 
 

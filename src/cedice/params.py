@@ -4,63 +4,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from cedice.described import PUBLISHED, Archive, Files, Grid, Grids, Name, Phantom, Published, Strict
+from cedice.described import PUBLISHED, Files, Name, Phantom, Published, Strict
 from cedice.errors import CediceError, meant
-from cedice.protocol import AnyTrain
+from cedice.protocol import Seed, Study, once
 
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
 NAMINGS = ("labels", "rule")  # of a mixture's components: by the labels of training slices, by brightness
 STUDIES = ("demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own")
 StudyName = Literal["demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own"]
-
-
-Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
-
-
-Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
-Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
-
-
-class Study(Strict):
-    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
-    the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
-    and its training, once for each of ``seeds``. Grid and seeds: of all its data sets, or of each."""
-
-    hardware: Literal["any", "gpu"]
-    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
-    split: Literal["patient", "folds", "slice"]
-    grid: Grids
-    epochs: dict[Name, Passes]
-    seeds: Annotated[
-        Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
-        Discriminator(lambda seeds: "mapping" if isinstance(seeds, dict) else "list"),
-    ]
-    train: AnyTrain
-
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, seeds: list[int] | dict[str, list[int]]) -> list[int] | dict[str, list[int]]:
-        for each in seeds.values() if isinstance(seeds, dict) else [seeds]:
-            _once(each)
-        return seeds
-
-    def grid_of(self, dataset: str) -> Grid:
-        """The grid of one of its data sets."""
-        return self.grid[dataset] if isinstance(self.grid, dict) else self.grid
-
-    def seeds_of(self, dataset: str) -> list[int]:
-        """The seeds of one of its data sets."""
-        return self.seeds[dataset] if isinstance(self.seeds, dict) else self.seeds
-
-    def groups(self) -> list[tuple[list[str], list[int]]]:
-        """Data sets that have the same seeds, and these: what `run` can name at once, as every combination is run."""
-        found: dict[tuple[int, ...], list[str]] = {}
-        for dataset in self.epochs:
-            found.setdefault(tuple(self.seeds_of(dataset)), []).append(dataset)
-        return [(datasets, list(seeds)) for seeds, datasets in found.items()]
 
 
 class LossTerm(Strict):
@@ -94,7 +48,7 @@ class Run(Strict):
     @field_validator("studies", "datasets", "losses", "seeds", "mixtures")
     @classmethod
     def _different(cls, values: list) -> list:
-        return _once(values)
+        return once(values)
 
 
 Margin = Annotated[float, Field(gt=0, lt=1)]
@@ -119,7 +73,7 @@ class Candidate(Strict):
     @field_validator("features")
     @classmethod
     def _different(cls, values: list) -> list:
-        return _once(values)
+        return once(values)
 
 
 class Mixture(Strict):
@@ -154,7 +108,7 @@ class Params(Strict):
     @field_validator("reports")
     @classmethod
     def _different(cls, values: list) -> list:
-        return _once(values)
+        return once(values)
 
     def study(self, name: str) -> Study:
         """The study of this name."""
@@ -212,12 +166,6 @@ class Params(Strict):
             if lacking := self.study(name).epochs.keys() - self.mixture.rules.keys():
                 raise ValueError(f"mixture.rules.{min(lacking)} is missing, and {name} is one of mixture.studies")
         return self
-
-
-def _once(values: list) -> list:
-    if len(set(values)) < len(values):
-        raise ValueError("a value stands there twice")
-    return values
 
 
 _TAGS = (  # of unions, which pydantic puts into a location

@@ -1,10 +1,10 @@
-"""The network and how it is trained, as `train` of a study in `params.yaml` says it: typed, validated objects."""
+"""A study, with its network and how it is trained, as `params.yaml` says it: typed, validated objects."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from cedice.described import Name, Strict
+from cedice.described import Archive, Grid, Grids, Name, Phantom, Strict
 
 Channels = Annotated[int, Field(ge=1, le=512)]
 Depth = Annotated[int, Field(ge=1, le=6)]  # how often the network halves a slice
@@ -101,3 +101,56 @@ AnyTrain = Annotated[
         _network, custom_error_type="network", custom_error_message="network must be unet, attention_unet or swin_unetr"
     ),
 ]
+
+
+Passes = Annotated[int, Field(ge=1, le=10_000)]  # over the training slices
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]  # of initial weights and order of the slices
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=100)]
+
+
+class Study(Strict):
+    """One pass through the pipeline: the hardware it needs ("gpu" refuses to start without one), its split ("patient", "folds":
+    the training of seed k validates fold k modulo five, or "slice" to measure leakage), the epochs of each of its data sets,
+    and its training, once for each of ``seeds``. Grid and seeds: of all its data sets, or of each."""
+
+    hardware: Literal["any", "gpu"]
+    source: Annotated[Phantom | Archive, Field(discriminator="kind")]
+    split: Literal["patient", "folds", "slice"]
+    grid: Grids
+    epochs: dict[Name, Passes]
+    seeds: Annotated[
+        Annotated[Seeds, Tag("list")] | Annotated[dict[Name, Seeds], Tag("mapping")],
+        Discriminator(lambda seeds: "mapping" if isinstance(seeds, dict) else "list"),
+    ]
+    train: AnyTrain
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int] | dict[str, list[int]]) -> list[int] | dict[str, list[int]]:
+        for each in seeds.values() if isinstance(seeds, dict) else [seeds]:
+            once(each)
+        return seeds
+
+    def grid_of(self, dataset: str) -> Grid:
+        """The grid of one of its data sets."""
+        return self.grid[dataset] if isinstance(self.grid, dict) else self.grid
+
+    def seeds_of(self, dataset: str) -> list[int]:
+        """The seeds of one of its data sets."""
+        return self.seeds[dataset] if isinstance(self.seeds, dict) else self.seeds
+
+    def groups(self) -> list[tuple[list[str], list[int]]]:
+        """Data sets that have the same seeds, and these: what `run` can name at once, as every combination is run."""
+        found: dict[tuple[int, ...], list[str]] = {}
+        for dataset in self.epochs:
+            found.setdefault(tuple(self.seeds_of(dataset)), []).append(dataset)
+        return [(datasets, list(seeds)) for seeds, datasets in found.items()]
+
+
+def once(values: list) -> list:
+    """``values``, if none is there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("a value stands there twice")
+    return values

@@ -30,9 +30,10 @@ from cedice import params, paths
 from cedice.errors import CediceError
 from cedice.evaluation.counts import COUNTS
 from cedice.inference import model_file, released
-from cedice.params import LOSSES, STUDIES, Study
+from cedice.params import LOSSES, STUDIES
 from cedice.paths import READOUTS, Training
 from cedice.pipeline.workspace import copied, select
+from cedice.protocol import Study
 from cedice.training import provenance
 
 RELEASED = Path("models/released")
