@@ -115,6 +115,18 @@ class Params(Strict):
         return getattr(self, name)
 
     @model_validator(mode="after")
+    def _seeds(self) -> "Params":
+        for name in STUDIES:
+            seeds, epochs = self.study(name).seeds, self.study(name).epochs
+            if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
+                lacking, naming = ("seeds", "epochs") if min(other) in epochs else ("epochs", "seeds")
+                raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
+            grid = self.study(name).grid
+            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
+                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "Params":
         for name, given in self.datasets.items():
             if isinstance(given, Published) and name not in PUBLISHED:
@@ -138,18 +150,6 @@ class Params(Strict):
         for name in self.reports:
             if not self.study(name).epochs:
                 raise ValueError(f"reports names {name}, which has no data set; give {name}.epochs one")
-        return self
-
-    @model_validator(mode="after")
-    def _seeds(self) -> "Params":
-        for name in STUDIES:
-            seeds, epochs = self.study(name).seeds, self.study(name).epochs
-            if isinstance(seeds, dict) and (other := seeds.keys() ^ epochs.keys()):
-                lacking, naming = ("seeds", "epochs") if min(other) in epochs else ("epochs", "seeds")
-                raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
-            grid = self.study(name).grid
-            if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
-                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
         return self
 
     @model_validator(mode="after")
