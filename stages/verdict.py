@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from cedice import paths
-from cedice.analysis import beyond, chance
+from cedice.analysis import beyond, chance, peers
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation.counts import check_units, load_counts
-from cedice.evaluation.runs import load
+from cedice.evaluation.runs import Runs, decisive, load
 from cedice.files import save_figure, write_csv, write_text
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
@@ -26,7 +26,10 @@ def verdict(job: Job) -> None:
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
     by_chance = None if job.synthetic else chance.table(runs)
-    write_text(folder / "verdict.md", markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance))
+    rests = decisive(runs)
+    published = _published(job, runs[rests], rests) if job.settings.split == "folds" else None
+    text = markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance, published)
+    write_text(folder / "verdict.md", text)
     if job.synthetic:  # the paper's differences stand beside real data only
         table["paper"] = math.nan
     save_figure(forest(table, job.note), folder / "forest.png")
@@ -52,6 +55,13 @@ def _judged(job: Job, readouts: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataF
             table.insert(0, "readout", readout)
             tables.append(table)
     return pd.concat(judged, ignore_index=True), pd.concat(asked, ignore_index=True)
+
+
+def _published(job: Job, runs: Runs, readout: str) -> pd.DataFrame:
+    """Ours in the averages of published numbers."""
+    files = {training.key: paths.calibration(training, readout) for training in job.trainings}
+    bins = {key: read_table(file) for key, file in files.items() if file.is_file()}
+    return peers.table({key: run.counts for key, run in runs.items()}, bins, {name: job.folds(name) for name in job.datasets})
 
 
 def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -10,6 +10,7 @@ from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
 from cedice.reporting.beyond import beyond, nested, units
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, wrapped
+from cedice.reporting.peers import peers
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
 _ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and IoU
@@ -43,12 +44,13 @@ def markdown(
     synthetic: bool,
     last_epochs: LastEpochs | None = None,
     by_chance: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
     ``judged``, ``asked``: `verdict.judge` and `beyond.judge` of each network, with a column readout. ``last_epochs``: CE + DL
     minus CE, mean over the last ten epochs; where its sign is another than at the end, the text says so.
-    ``by_chance``: `chance.table`.
+    ``by_chance``: `chance.table`. ``published``: `analysis.peers.table` of the network on which the verdict rests.
     """
     named, figures = titles(judged["dataset"]), figure_numbers(judged["dataset"])
     readouts = list(dict.fromkeys(judged["readout"]))
@@ -70,6 +72,7 @@ def markdown(
         lines += ["", f"## {heading}", ""]
         lines += [line.replace("**", "") for line in _words(last, study, last_epochs)] + _judged(last, papers, None)
     lines += nested(rows) + beyond(asked[asked["readout"] == rests].to_dict("records") if len(asked) else [])
+    lines += peers(published) if published is not None else []
     lines += ["", "## How to read this", ""]
     figure = max(max(numbers.values()) for numbers in figures.values())
     return "\n".join([*lines, _about(judged, papers, bool(len(by_chance)), figure)])
