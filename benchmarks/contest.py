@@ -19,10 +19,7 @@ def run(contenders: dict[str, Callable[[], object]], repeats: int, unit: str, pe
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(repeats + 1):
         for name, contender in contenders.items():
-            if name.startswith("ours"):
-                hardware.tune()
-            elif platform.libc_ver()[0] == "glibc":
-                hardware.allocate(mmap_from=2**25, trim_from=2**26)  # where glibc's own adjustment ends
+            memory_of(name)
             start = time.perf_counter()
             contender()
             if hardware.device().type == "cuda":
@@ -39,3 +36,11 @@ def run(contenders: dict[str, Callable[[], object]], repeats: int, unit: str, pe
     machine = f"{hardware.device_name()}, torch {torch.__version__}, {platform.system()}"
     print(f"\nmedian of {repeats} repeats, all in turn; {machine}\n")
     return medians
+
+
+def memory_of(name: str) -> None:
+    """Have malloc keep freed memory as this contender's program does."""
+    if name.startswith("ours"):
+        hardware.tune()
+    elif platform.libc_ver()[0] == "glibc":
+        hardware.allocate(mmap_from=2**25, trim_from=2**26)  # where glibc's own adjustment ends
