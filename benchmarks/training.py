@@ -112,7 +112,7 @@ class PlainLoss(nn.Module):
 
 class MonaiLoss(DiceCELoss):
     def forward(self, logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        return super().forward(logits, masks.unsqueeze(1))
+        return super().forward(logits, masks.unsqueeze(1).float())
 
 
 class Traffic(TorchDispatchMode):
