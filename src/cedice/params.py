@@ -123,7 +123,7 @@ class Params(Strict):
                 raise ValueError(f"{name}.{lacking}.{min(other)} is missing, and {name}.{naming} names {min(other)}")
             grid = self.study(name).grid
             if isinstance(grid, dict) and (without := epochs.keys() - grid.keys()):
-                raise ValueError(f"{name}.grid lacks {min(without)}, which {name}.epochs names")
+                raise ValueError(f"{name}.grid.{min(without)} is missing, and {name}.epochs.{min(without)} is not")
         return self
 
     @model_validator(mode="after")

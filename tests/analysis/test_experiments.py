@@ -156,12 +156,14 @@ def test_what_an_experiment_set_is_merged_into_the_parameters_of_today(tmp_path)
     (project / name / "params.yaml").write_text("small: {split: slice}\n")
     (project / name / "dvc.lock").write_text("stages: {train: {cmd: b}}\n")
     checkout.mkdir()
-    (checkout / "params.yaml").write_text("loss: {ce: 0}\nsmall: {split: patient, epochs: {acdc: 1}, seeds: [0]}\nown: {}\n")
+    (checkout / "params.yaml").write_text(
+        "loss: {ce: 0}\nsmall: {split: patient, epochs: {acdc: 1}, seeds: [0]}\nmixture: {studies: []}\n"
+    )
     (checkout / "dvc.lock").write_text("stages: {train: {cmd: a}, other: {cmd: c}}\n")
     assert keep.lay_over(Path(name), project, checkout) == ["train"]
     merged = yaml.safe_load((checkout / "params.yaml").read_text())
     assert merged["small"] == {"split": "slice", "epochs": {"acdc": 1}, "seeds": [0]}
-    assert merged["run"] == {"studies": ["small"], "datasets": ["acdc"], "losses": ["ce"], "seeds": [0]}
+    assert merged["run"] == {"studies": ["small"], "datasets": ["acdc"], "losses": ["ce"], "seeds": [0], "mixtures": []}
     lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
     assert lock == {"train": {"cmd": "b"}, "other": {"cmd": "c"}}
     assert (checkout / "reports/small/history/acdc/ce-seed0.csv").read_text() == kept.read_text()
