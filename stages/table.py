@@ -1,6 +1,7 @@
 """Write a study's Table 1 (`table1.csv`, `table1.md`) and its numbers (`summary.json`, of them `metrics.json` for DVC)."""
 
 from cedice import paths
+from cedice.analysis import mixtures
 from cedice.analysis.table1 import csv_rows, headline, summary
 from cedice.evaluation.runs import decisive, load
 from cedice.files import write_csv, write_json, write_text
@@ -16,10 +17,11 @@ def table(job: Job) -> None:
         job.params.loss.ce_dl.alpha,
         {name: job.unit(name) for name in job.datasets},
     )
-    text = markdown(numbers, runs["last"], job.study, job.synthetic, alpha, units)
+    fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
+    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, units)
     write_json(folder / "summary.json", numbers)
     write_json(folder / "metrics.json", headline(numbers[decisive(numbers)]))
-    write_csv(folder / "table1.csv", csv_rows(numbers))
+    write_csv(folder / "table1.csv", csv_rows(numbers, fitted))
     write_text(folder / "table1.md", text)
     print(terminal(numbers, job.study, job.synthetic, alpha))
     print(f"{folder / 'table1.md'} written")

@@ -46,9 +46,10 @@ def copy_project(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
-    for study in ("demo", "own"):  # the page depends on it
-        (folder / "reports" / study).mkdir(parents=True)
-        shutil.copy(ROOT / "reports" / study / "experiments.md", folder / "reports" / study)
+    for study in ("demo", "own"):  # the page depends on both
+        (folder / "reports" / study / "mixture").mkdir(parents=True)
+        for name in ("experiments.md", "mixture/README.md"):
+            shutil.copy(ROOT / "reports" / study / name, folder / "reports" / study / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["demo"] |= TINY
     params["demo"]["train"] |= TINY_TRAIN

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.mixture import GaussianMixture
 
 from cedice import paths
+from cedice.analysis import mixtures
 from cedice.data import slices
 from cedice.errors import CediceError
 from cedice.evaluation.counts import load_counts
@@ -112,6 +113,7 @@ def test_the_stage(project, stage, edit_params):
         choices = json.loads((folder / "choice.json").read_text())
         assert len(choices) == (2 if naming == "labels" else 1)
         assert (choices[0]["training_dice"] is None) == (naming == "rule")
+    assert mixtures.load("demo", {"acdc": 4, "covid19": 2}).keys() == {"labels", "rule"}
     edit_params(project, {"mixture.studies": [], "mixture.rules": {"covid19": [0, 2]}})
     assert "names label 2; the last one is 1" in stage("mixture", *name, "--naming", "rule")
     edit_params(project, {"mixture.rules": {}})

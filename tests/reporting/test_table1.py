@@ -4,10 +4,12 @@ import pandas as pd
 import pytest
 
 from cedice.analysis import table1
+from cedice.analysis.mixtures import Fitted
 from cedice.errors import CediceError
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.runs import Run, Runs
 from cedice.metrics import CONVENTIONS, METRICS
+from cedice.paper import NAMING_TITLES
 from cedice.params import DATASETS, LOSSES
 from cedice.reporting import table1 as reported
 
@@ -23,7 +25,7 @@ RECORD = {
 
 
 def markdown(summary: dict, runs: Runs, study: str, synthetic: bool, alpha: float) -> str:
-    return reported.markdown({"last": summary}, runs, study, synthetic, alpha, UNITS)
+    return reported.markdown({"last": summary}, runs, {}, study, synthetic, alpha, UNITS)
 
 
 def counts_with(wrong: int, classes: int) -> pd.DataFrame:
@@ -110,7 +112,7 @@ def test_a_collapsed_network_is_named():
 def test_arrows_say_what_happened(ce, ce_dl, up, error):
     runs = runs_with(ce, ce_dl)
     found = table1.summary(runs, "last")
-    rows = table1.csv_rows({"last": found}).query("loss == 'ce_dl'")
+    rows = table1.csv_rows({"last": found}, {}).query("loss == 'ce_dl'")
     assert set(rows.query("metric != 'pixel_error'")["direction"]) == {up}
     assert set(rows.query("metric == 'pixel_error'")["direction"]) == {error}
     text = markdown(found, runs, "small", synthetic=False, alpha=1)
@@ -121,7 +123,8 @@ def test_arrows_say_what_happened(ce, ce_dl, up, error):
 
 def test_the_csv_has_every_number_once():
     rows = table1.csv_rows(
-        {"last": table1.summary(runs_with(20, 10), "last"), "averaged": table1.summary(runs_with(20, 10), "averaged")}
+        {"last": table1.summary(runs_with(20, 10), "last"), "averaged": table1.summary(runs_with(20, 10), "averaged")},
+        {},
     )
     assert len(rows) == 2 * len(DATASETS) * len(LOSSES) * len(CONVENTIONS) * len(METRICS)
     assert not rows.duplicated(["readout", "dataset", "loss", "convention", "metric"]).any()
@@ -146,10 +149,10 @@ def test_both_networks_stand_in_the_table_and_the_paper_beside_the_last_epoch_al
     tables = {"last": table1.summary(last, "last"), "averaged": table1.summary(averaged, "averaged")}
     assert tables["averaged"]["acdc"]["ce"]["paper"] == dict.fromkeys(METRICS)
     assert tables["averaged"]["acdc"]["ce"]["minus_paper"] == dict.fromkeys(METRICS)
-    rows = table1.csv_rows(tables).set_index("readout")
+    rows = table1.csv_rows(tables, {}).set_index("readout")
     assert rows.loc["last", "paper"].notna().sum() == 12
     assert rows.loc["averaged", "paper"].isna().all()
-    text = reported.markdown(tables, last, "small", False, 1, UNITS)
+    text = reported.markdown(tables, last, {}, "small", False, 1, UNITS)
     assert "| the paper | last epoch | CE |" in text
     assert text.count("| averaged | CE |") == 2 * 2  # of Table 1 and of the last epochs, in both averages
     assert text.count("ours minus the paper's | last epoch |") == 2
@@ -168,9 +171,26 @@ def test_data_sets_may_have_other_seeds():
     assert "(1 training or 2 trainings a row)" in reported.terminal({"last": found}, "small", False, 1)
 
 
+def test_a_mixture_is_a_row_without_spread():
+    values = pooled_headline(counts_with(50, 2))
+    chosen = {"features": ["intensity", "position"], "components": [{}, {}, {}]}
+    mixtures = {"labels": {"covid19": Fitted(values, chosen)}}
+    runs = runs_with(20, 10)
+    tables = {"last": table1.summary(runs, "last")}
+    text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS)
+    row = f"| ours, foreground only | Gaussian mixture | {NAMING_TITLES['labels']} | 0.6667 | 0.5000 | 0.2500 | – | – | – |"
+    assert row in text
+    assert "not trained on them: COVID-19 3 of intensity and position." in " ".join(text.split())
+    rows = (
+        table1.csv_rows(tables, mixtures).query("readout == 'mixture'").set_index(["dataset", "loss", "convention", "metric"])
+    )
+    assert len(rows) == len(CONVENTIONS) * len(METRICS)
+    assert rows.loc[("covid19", "labels", "foreground", "dice"), "mean"] == pytest.approx(2 / 3, abs=1e-6)
+
+
 def test_what_the_paper_lacks_is_not_held_against_it():
     runs = {("mine", *key[1:]): run for key, run in runs_with(20, 10).items() if key[0] == "acdc"}
-    text = reported.markdown({"last": table1.summary(runs, "last")}, runs, "own", False, 1, {"mine": "patient"})
+    text = reported.markdown({"last": table1.summary(runs, "last")}, runs, {}, "own", False, 1, {"mine": "patient"})
     assert "paper" not in text
     assert "1 training (seed 0)" in text
     assert "| 1 slice, 1 patient |" in text
@@ -181,7 +201,7 @@ def test_the_paper_is_held_against_its_own_average():
     covid, acdc = found["covid19"]["ce"], found["acdc"]["ce"]
     assert covid["minus_paper"]["dice"] == pytest.approx(covid["foreground"]["dice"] - 0.9497, abs=1e-6)
     assert acdc["minus_paper"]["dice"] == pytest.approx(acdc["dice"] - 0.9090, abs=1e-6)
-    rows = table1.csv_rows({"last": found}).set_index(["dataset", "convention"])["paper"]
+    rows = table1.csv_rows({"last": found}, {}).set_index(["dataset", "convention"])["paper"]
     assert rows["covid19", "foreground"].notna().all()
     assert rows["acdc", "foreground"].isna().all()
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cedice.analysis.mixtures import Mixtures
 from cedice.evaluation.runs import Run, Runs, seeds, values
 from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, TABLE_1, titles
@@ -100,13 +101,14 @@ def headline(table: dict[str, dict]) -> dict[str, dict]:
     }
 
 
-def csv_rows(tables: dict[str, dict[str, dict]]) -> pd.DataFrame:
+def csv_rows(tables: dict[str, dict[str, dict]], mixtures: Mixtures) -> pd.DataFrame:
     """Table 1 with one row per network, data set, loss, convention and metric: mean, std and n over the seeds, the last epochs,
     paper, difference, direction.
 
     ``tables``: the content of `summary.json`. ``paper`` stands beside the network and the convention that it is held against
-    only; ``direction`` compares CE + DL with CE."""
-    rows = []
+    only; ``direction`` compares CE + DL with CE. A mixture of Gaussians has `mixture` for a network, its naming for a loss,
+    and mean alone."""
+    rows: list[dict[str, Any]] = []
     for readout, table in tables.items():
         for dataset, loss, convention, metric in itertools.product(titles(table), LOSSES, CONVENTIONS, METRICS):
             ours = table[dataset][loss]
@@ -128,6 +130,10 @@ def csv_rows(tables: dict[str, dict[str, dict]]) -> pd.DataFrame:
                     "direction": direction(table, dataset, convention, metric) if loss == "ce_dl" else "",
                 }
             )
+    for naming, fitted in mixtures.items():
+        for dataset, convention, metric in itertools.product(titles(fitted), CONVENTIONS, METRICS):
+            keys = {"readout": "mixture", "dataset": dataset, "loss": naming, "convention": convention, "metric": metric}
+            rows.append(keys | {"mean": _number(fitted[dataset].values[convention][metric]), "direction": ""})
     return pd.DataFrame(rows)
 
 

@@ -38,20 +38,8 @@ from cedice.training import provenance
 
 RELEASED = Path("models/released")
 _TURNED = 1e-3
-# Folders that are not made again.
-_MADE_FROM = (
-    "data",
-    "history",
-    "epochs",
-    "runs",
-    "counts",
-    "calibration",
-    "surfaces",
-    "targets",
-    "errors",
-    "volumes",
-    "experiments",
-)
+_OF_TRAININGS = ("history", "epochs", "runs", "counts", "calibration", "surfaces", "targets", "errors", "volumes")
+_MADE_FROM = ("data", *_OF_TRAININGS, "experiments", "mixture")  # folders that are not made again
 
 
 def verify(root: Path, say: Callable[[str], None]) -> list[str]:

@@ -6,6 +6,7 @@ lies in `assets/`."""
 
 import base64
 import io
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from PIL import Image
 
 from cedice import paths
 from cedice.evaluation.runs import Runs, decisive
-from cedice.paper import READOUT_TITLES, TABLE_1
+from cedice.paper import NAMING_TITLES, READOUT_TITLES, TABLE_1, titles
 from cedice.reporting import charts
 from cedice.reporting.markdown import SYNTHETIC
 from cedice.reporting.noise import BUDGET, SCHEDULES
@@ -57,6 +58,7 @@ def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: boo
         _section("difference", "Quality or speed?", _markdown(folder / "difference.md", opened=("How to read this",))),
         _section("noise", "Where the noise comes from", _markdown(folder / "noise.md", opened=(SCHEDULES, BUDGET))),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
+        *_mixtures(study, list(dict.fromkeys(dataset for dataset, _, _ in runs))),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
         _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),
         *([_section("experiments", "The effect of α, and what else was tried", tried)] if "<h3>" in tried else []),
@@ -89,6 +91,15 @@ def _reproduce(study: str, runs: Runs) -> str:
     needed = "" if study in ("demo", "own") else "CEDICE_ARCHIVES=/path/to/archives "
     dataset, _, seed = next(iter(runs))
     return _REPRODUCE.format(everything=f"{needed}make {study}", study=study, training=f"{study}-{dataset}-ce_dl-{seed}")
+
+
+def _mixtures(study: str, datasets: list[str]) -> list[dict]:
+    """A section where there are any."""
+    figures = []
+    for (dataset, name), (naming, title) in itertools.product(titles(datasets).items(), NAMING_TITLES.items()):
+        file = paths.mixture(study, dataset, naming) / "samples.png"
+        figures += [_figure(file, f"{name}: Gaussian mixture, {title}")] if file.is_file() else []
+    return [_section("mixtures", "Without a network: Gaussian mixtures", "".join(figures))] if figures else []
 
 
 def _compared(study: str, alpha: float) -> dict[str, str]:
@@ -149,7 +160,7 @@ def _resource(name: str) -> str:
 
 def _picture(path: Path) -> str:
     """A drawing as it is; pictures of scans as JPEG, a quarter of the PNG's size: Git keeps every version of the page."""
-    if path.parent.name != "samples":
+    if "samples" not in (path.parent.name, path.stem):
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     packed = io.BytesIO()
     with Image.open(path) as picture:

@@ -4,10 +4,21 @@ import itertools
 
 import pandas as pd
 
+from cedice.analysis.mixtures import Mixtures
 from cedice.analysis.table1 import direction, value
 from cedice.evaluation.runs import Run, Runs, seeds
 from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
-from cedice.paper import AVERAGES, CONVENTION_TITLES, LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, TABLE_1, UNDETERMINED, titles
+from cedice.paper import (
+    AVERAGES,
+    CONVENTION_TITLES,
+    LOSS_TITLES,
+    METRIC_TITLES,
+    NAMING_TITLES,
+    READOUT_TITLES,
+    TABLE_1,
+    UNDETERMINED,
+    titles,
+)
 from cedice.reporting.markdown import counted, networks, number, spread, table, title, wrapped
 
 Table = dict[str, dict]  # what `summary.json` holds of one network
@@ -23,8 +34,11 @@ _SETTINGS = (
 )  # of a training; told once where all agree
 
 
-def markdown(tables: Tables, runs: Runs, study: str, synthetic: bool, alpha: float, units: dict[str, str]) -> str:
-    """Table 1 for people: the paper's rows, ours in both conventions, the last epochs, the differences, and where from.
+def markdown(
+    tables: Tables, runs: Runs, mixtures: Mixtures, study: str, synthetic: bool, alpha: float, units: dict[str, str]
+) -> str:
+    """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
+    from.
 
     ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown."""
     names, datasets = _names(alpha), titles(tables["last"])
@@ -33,12 +47,14 @@ def markdown(tables: Tables, runs: Runs, study: str, synthetic: bool, alpha: flo
     for readout, convention, loss in itertools.product(tables, CONVENTION_TITLES, names):
         cells = [_cell(tables[readout], dataset, loss, convention, metric) for dataset, metric in columns]
         rows.append([f"ours, {CONVENTION_TITLES[convention]}", READOUT_TITLES[readout], names[loss], *cells])
+    rows += _mixtures(mixtures, columns)
     lines = [
         *title("Table 1", study, synthetic),
         *table(_heads(datasets, "average", "network", "loss"), rows),
         "",
         _about(tables, runs),
         "",
+        *_about_mixtures(mixtures),
     ]
     lines += _collapsed(tables, names) + _last_epochs(tables, names) + _differences(tables, names)
     return "\n".join([*lines, *_provenance(runs, names, units)]) + "\n"
@@ -88,6 +104,34 @@ def _papers(columns: list[tuple[str, str]]) -> list[list[str]]:
             cells.append(number(TABLE_1[dataset][loss][metric]) + arrow if dataset in TABLE_1 else "–")
         rows.append(["the paper", READOUT_TITLES["last"], name, *cells])
     return rows
+
+
+def _mixtures(mixtures: Mixtures, columns: list[tuple[str, str]]) -> list[list[str]]:
+    rows = []
+    for convention, (naming, fitted) in itertools.product(CONVENTION_TITLES, mixtures.items()):
+        cells = [number(fitted[name].values[convention][metric] if name in fitted else None) for name, metric in columns]
+        rows.append([f"ours, {CONVENTION_TITLES[convention]}", "Gaussian mixture", NAMING_TITLES[naming], *cells])
+    return rows
+
+
+def _about_mixtures(mixtures: Mixtures) -> list[str]:
+    """What they are, and of what each is made."""
+    if not mixtures:
+        return []
+    made = []
+    for naming, fitted in mixtures.items():
+        of = [
+            f"{name} {len(fitted[dataset].chosen['components'])} of {' and '.join(fitted[dataset].chosen['features'])}"
+            for dataset, name in titles(fitted).items()
+        ]
+        made.append(f"{NAMING_TITLES[naming]}: {', '.join(of)}")
+    about = (
+        "A Gaussian mixture is no network, and no label enters its fit to pixels of the training slices. Named by labels, the "
+        "training labels choose its features and the number of its components, and say which class a component is; named by a "
+        "rule, no label is looked at: its components are ordered by brightness. It is fitted once, so that it has no spread. "
+        f"Components: {'; '.join(made)}."
+    )
+    return [wrapped(about), ""]
 
 
 def _about(tables: Tables, runs: Runs) -> str:
