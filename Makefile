@@ -35,6 +35,7 @@ recipe: $(READY)  ## Train on three real data sets with augmentation and five fo
 
 outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
+	dvc repro networks
 
 # Two processes of one thread each; the tests of a file stay in one, since some share a project.
 test: $(READY)  ## Run the tests: 12 minutes on 2 CPU cores.

@@ -6,6 +6,7 @@ METRIC_TITLES = {"dice": "Dice", "iou": "IoU", "pixel_error": "Pixel error"}
 LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
 CONVENTION_TITLES = {"with_background": "including background", "foreground": "foreground only"}
 READOUT_TITLES = {"last": "last epoch", "averaged": "averaged"}  # of the networks that are read from a training
+NETWORK_TITLES = {"unet": "U-Net", "attention_unet": "attention U-Net", "swin_unetr": "Swin UNETR"}
 NAMING_TITLES = {  # of the components of a mixture
     "labels": "components named by labels, not trained on them",
     "rule": "components named by a stated rule alone",

@@ -154,11 +154,12 @@ def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator
         made = [path for path in made if path.parent.name != "samples"]
     *reports, page = _of_reports(root)  # the page is of all others
     alone = {name: [copy / next(iter(out)) for out in stage["outs"]] for name, stage in _alone(root, study).items()}
-    alone = {name: outs for name, outs in alone.items() if all(out.is_file() for out in outs)}
+    alone = {name: outs for name, outs in alone.items() if all(out.exists() for out in outs)}
     names = [*(["samples"] if images else []), *reports, *alone, page]
     if "experiments" not in alone:
         made = [path for path in made if path.name != "experiments.md"]  # it says that none is kept
-    made += [out for outs in alone.values() for out in outs]
+    outs = [out for outs in alone.values() for out in outs]
+    made += [file for out in outs for file in ([out] if out.is_file() else out.iterdir())]
     for path in dict.fromkeys(made):
         path.unlink()
     for name in names:

@@ -1,0 +1,64 @@
+"""The stage `networks`: of the studies that are there, and where there is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cedice import params, paths
+from cedice.files import write_csv, write_json
+from cedice.paths import READOUTS, Training
+
+STUDIES = {"outlook": 0.02, "attention": 0.02, "transformer": 0.1}  # what the Dice term adds to the share of hits
+
+
+def results(study: str, gain: float) -> None:
+    """Counts, histories and records of six slices, and the verdict's rows, as that study's stages write them."""
+    settings, random = params.load().study(study), np.random.default_rng(len(study))
+    rows = []
+    for dataset, classes in (("covid19", 2), ("hippocampus", 3)):
+        for loss, seed in ((loss, seed) for loss in params.LOSSES for seed in settings.seeds_of(dataset)):
+            training, counts = Training(study, dataset, loss, seed), []
+            for number in range(6):
+                share = 0.7 + (loss == "ce_dl") * gain + random.normal(0, 0.01)
+                for label in range(classes):
+                    tp = int(1000 * share)
+                    keys = {"slice": f"s{number}", "volume": f"v{number}", "patient": f"p{number}", "class": label}
+                    counts.append(keys | {"tp": tp, "fp": 1000 - tp, "fn": 1000 - tp, "tn": 4000 + tp})
+            for readout in READOUTS:
+                write_csv(paths.counts(training, readout), pd.DataFrame(counts))
+            write_csv(paths.history(training), pd.DataFrame({"epoch": [1], "val_ce": [1.0], "averaged_val_ce": [1.0]}))
+            record = {"settings": {"classes": classes}, "wall_seconds": 120.0, "peak_memory_mb": {"main": 1500}}
+            write_json(paths.run_record(training), record)
+        numbers = {
+            "mean": gain,
+            "low": gain - 0.01,
+            "high": gain + 0.01,
+            "p": 0.01,
+            "verdict": "confirmed",
+            "units": 6,
+            "seeds": 5,
+        }
+        rows += [{"readout": each, "dataset": dataset, "measure": "dice"} | numbers for each in READOUTS]
+    write_csv(paths.reports(study) / "verdict.csv", pd.DataFrame(rows))
+
+
+def test_networks_are_compared_as_far_as_they_are_there(project, stage):
+    name, folder = ("--study", "outlook"), Path("reports/networks")
+    assert stage("networks", *name) is None
+    assert [path.name for path in folder.iterdir()] == ["networks.md"]
+    assert "No study of these has a verdict yet: outlook, attention, transformer." in (folder / "networks.md").read_text()
+    results("outlook", STUDIES["outlook"])
+    assert stage("networks", *name) is None
+    assert "Two networks of at least two trainings" in (folder / "networks.md").read_text()
+    for study in ("attention", "transformer"):
+        results(study, STUDIES[study])
+    assert stage("networks", *name) is None
+    assert sorted(path.name for path in folder.iterdir()) == ["networks.csv", "networks.md", "networks.png"]
+    text = " ".join((folder / "networks.md").read_text(encoding="utf-8").split())
+    assert "**COVID-19.** The Dice term's effect differs between networks (F(2, " in text
+    assert "U-Net +0.0200, attention U-Net +0.0200, Swin UNETR +0.1000." in text
+    table = pd.read_csv(folder / "networks.csv")
+    assert list(table["network"]) == ["unet"] * 2 + ["attention_unet"] * 2 + ["swin_unetr"] * 2
+    assert table.loc[0, "minutes"] == 2
+    assert np.allclose(table["ce_dl"] - table["ce"], table["mean"], atol=0.01)
