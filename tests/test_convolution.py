@@ -17,13 +17,14 @@ CASES = [
 
 @pytest.mark.parametrize(("ours", "theirs", "options"), CASES)
 @pytest.mark.parametrize("channels", [(1, 8), (8, 4), (16, 8), (24, 16), (64, 32), (128, 64)])
+@pytest.mark.parametrize("shape", [(2, 10, 14), (1, 9, 14), (1, 7, 5)])
 @pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
-def test_they_compute_what_pytorch_computes(monkeypatch, ours, theirs, options, channels, capability):
+def test_they_compute_what_pytorch_computes(monkeypatch, ours, theirs, options, channels, shape, capability):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     torch.manual_seed(0)
     layers = [layer(*channels, **options).to(memory_format=torch.channels_last) for layer in (ours, theirs)]
     layers[0].load_state_dict(layers[1].state_dict())
-    features = torch.randn(2, channels[0], 10, 14).contiguous(memory_format=torch.channels_last)
+    features = torch.randn(shape[0], channels[0], *shape[1:]).contiguous(memory_format=torch.channels_last)
     results = []
     for layer in layers:
         leaf = features.clone().requires_grad_()

@@ -66,6 +66,23 @@ def test_going_on_gives_the_bytes_of_an_undisturbed_run(data, tmp_path, precisio
     assert without_time(whole.history) == without_time(resumed.history)
 
 
+def test_two_threads_give_the_same_bytes_again_and_going_on(tmp_path):
+    """Slices large enough to be shared between threads, and 8 channels, where layers have ways of their own."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 64), dtype=np.uint8)
+    large = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
+    settings = replace(SETTINGS, base_channels=8, epochs=2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        whole, again = (loop.train(large, large, settings, tmp_path / name, name) for name in ("whole", "again"))
+        loop.train(large, large, replace(settings, epochs=1), tmp_path / "parts", "first")
+        resumed = loop.train(large, large, settings, tmp_path / "parts", "rest")
+    finally:
+        torch.set_num_threads(before)
+    assert same(whole, again) and same(whole, resumed)
+    assert without_time(whole.history) == without_time(again.history) == without_time(resumed.history)
+
+
 @pytest.mark.parametrize(("alpha", "classes"), [(0.0, 3), (1.0, 3), (1.0, 2)])
 def test_it_learns_and_says_so_term_by_term(data, tmp_path, alpha, classes):
     data = replace(data, masks=data.masks.clamp(max=classes - 1))
