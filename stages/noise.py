@@ -17,7 +17,7 @@ def budget(job: Job) -> None:
         training.key: noise.readings(load_epochs(paths.epochs(training))) if kept else noise.after_the_last(runs, training.key)
         for training in job.trainings
     }
-    table = noise.budget(readings, tuple(runs), units)
+    table = noise.budget(readings, tuple(runs), units, {name: job.folds(name) for name in job.datasets})
     hours = {
         dataset: sum(
             runs["last"][dataset, loss, seed].record["wall_seconds"] for loss in LOSSES for seed in seeds(runs["last"], dataset)

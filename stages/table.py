@@ -12,13 +12,10 @@ from cedice.reporting.table1 import markdown, terminal
 def table(job: Job) -> None:
     runs = load(job.trainings)
     numbers = {readout: summary(of_readout, readout) for readout, of_readout in runs.items()}
-    folder, alpha, units = (
-        paths.reports(job.study),
-        job.params.loss.ce_dl.alpha,
-        {name: job.unit(name) for name in job.datasets},
-    )
+    folder, alpha = paths.reports(job.study), job.params.loss.ce_dl.alpha
+    units, folds = {name: job.unit(name) for name in job.datasets}, {name: job.folds(name) for name in job.datasets}
     fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
-    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, units)
+    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, units, folds)
     write_json(folder / "summary.json", numbers)
     write_json(folder / "metrics.json", headline(numbers[decisive(numbers)]))
     write_csv(folder / "table1.csv", csv_rows(numbers, fitted))

@@ -112,7 +112,7 @@ def test_readings_are_those_of_each_network_epoch_and_patient(tmp_path):
         load_epochs(path)
 
 
-def tables(seeds: int, patients: tuple[int, ...] = (3, 3, 3)) -> noise.Readings:
+def tables(seeds: int, patients: tuple[int, ...] = (3, 3, 3, 3)) -> noise.Readings:
     """The losses differ, seeds and epochs as well."""
     return {
         ("acdc", loss, seed): noise.readings(
@@ -132,8 +132,8 @@ def runs(seeds: int) -> dict[str, dict]:
     }
 
 
-def report(seeds: int, **more) -> str:
-    budget = noise.budget(tables(seeds, **more), ("last", "averaged"), {"acdc": "patient"})
+def report(seeds: int, folds: int = 1, **more) -> str:
+    budget = noise.budget(tables(seeds, **more), ("last", "averaged"), {"acdc": "patient"}, {"acdc": folds})
     hour = noise.next_hour(budget[budget["readout"] == "averaged"], {"acdc": 0.5})
     figure(budget, "a test")
     return markdown(budget, noise.schedules(runs(seeds)), hour, "small", False, 0.001)
@@ -148,20 +148,55 @@ def test_the_report_says_what_to_spend_the_next_hour_on():
     assert "Not told" not in text
 
 
-def test_one_seed_or_other_patients_in_each_training_are_said_plainly():
+def test_one_seed_or_one_training_a_fold_is_said_plainly():
     one = report(1)
     assert "**The next CPU hour: on a second seed**" in one
     assert "Not told of ACDC: one training a loss" in one
     assert "## How many it would take" not in one
     assert "| ACDC | poly | last epoch | 1 |" in one
-    assert "Not told of ACDC: each training validates other patients" in report(3, patients=(3, 4, 5))
+    folds = report(3, folds=3, patients=(3, 4, 5))
+    assert "Not told of ACDC: one training a fold and loss" in folds
+    assert "**The next CPU hour: on a second training of every fold**" in folds
+    assert "nan" not in folds
+
+
+def test_two_trainings_a_fold_are_told():
+    folds = report(4, folds=2, patients=(3, 4, 3, 4))
+    assert "Not told" not in folds
+    assert "Where there are folds" in folds
+    assert "| ACDC | Dice | averaged | 4 | 7 | 2 |" in folds
+    assert "nan" not in folds
+    assert "Not told of ACDC" in report(3, folds=2, patients=(3, 4, 3))
+
+
+def test_folds_by_hand_and_known_components_are_recovered_within_them():
+    random, sds = np.random.default_rng(4), (0.02, 0.03, 0.04, 0.05, 0.06)
+    one = drawn(random, 2, 20, 10, sds)
+    assert noise.components(one, one) == noise.components(one)
+    found = [
+        noise.components(*(drawn(random, 2, units, 10, sds, mean) for mean, units in enumerate((12, 20, 28))))
+        for _ in range(400)
+    ]
+    means = [np.mean([getattr(part, name) for part in found]) for name in ("epoch", "training", "unit", "rest")]
+    assert means == pytest.approx([0.02**2, 0.03**2, 0.04**2, 0.05**2 + 0.06**2], rel=0.12)
+
+
+def test_the_expected_standard_error_of_folds_is_that_of_their_mean():
+    random, sds = np.random.default_rng(5), (0.02, 0.03, 0.04, 0.05, 0.06)
+    means = [np.mean([drawn(random, 2, 20, 1, sds).mean() for _ in range(5)]) for _ in range(3000)]
+    parts = Components(sds[0] ** 2, sds[1] ** 2, sds[2] ** 2, sds[3] ** 2 + sds[4] ** 2)
+    error, freedom = noise.design(parts, 10, 100, 5)
+    assert (error, freedom) == (pytest.approx(np.std(means), rel=0.04), 4)
+    assert sum(
+        getattr(noise.contributions(parts, 10, 100, 5), name) for name in ("epoch", "training", "unit", "rest")
+    ) == pytest.approx(error**2)
 
 
 def advised(rows: list[dict[str, float]], margin: float = 0.01) -> str:
-    budget = pd.DataFrame({"dataset": ["covid19", "acdc"]})
+    budget = pd.DataFrame({"dataset": ["covid19", "acdc"], "folds": 1})
     hour = pd.DataFrame(
         [
-            {"dataset": name, "unit": unit, "pairs": 2.0, "limit": 0.005} | row
+            {"dataset": name, "unit": unit, "folds": 1, "pairs": 2.0, "limit": 0.005} | row
             for (name, unit), row in zip((("acdc", "patient"), ("covid19", "slice")), rows, strict=True)
         ]
     )

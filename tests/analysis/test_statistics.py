@@ -8,6 +8,7 @@ from scipy import stats
 
 from cedice.analysis import statistics
 from cedice.analysis.statistics import by_chance, components, detectable, holm, paired
+from cedice.reporting.markdown import interval
 
 MARGIN = 0.01
 
@@ -57,8 +58,8 @@ def test_where_all_trainings_are_alike_it_is_students_test_of_the_units():
     assert result.freedom == pytest.approx(39)
 
 
-def test_mean_squares_that_nearly_cancel_leave_as_many_degrees_of_freedom_as_trainings_allow():
-    """Equal trainings, and MS_p hardly above MS_e: by the formula 0.1 degrees of freedom, an interval of any width."""
+def test_mean_squares_that_nearly_cancel_leave_next_to_no_degree_of_freedom():
+    """Equal trainings, and MS_p hardly above MS_e: the formula as it stands calls nothing, and nothing can be detected."""
     random = np.random.default_rng(11)
     values = random.normal(0, 0.1, (3, 20))
     values += 0.3 - values.mean(axis=1, keepdims=True) + np.array([[-0.001], [0.0], [0.001]])
@@ -66,8 +67,11 @@ def test_mean_squares_that_nearly_cancel_leave_as_many_degrees_of_freedom_as_tra
     rest = values - values.mean(axis=1, keepdims=True) - units
     ratio = np.sqrt(1.02 * (rest**2).sum() / 38 / (3 * (units**2).sum() / 19))
     result = paired(values + (ratio - 1) * units, MARGIN)
-    assert result.freedom == 2
-    assert result.p < 0.01
+    assert 0 < result.freedom < 0.2
+    assert (result.p > 0.05, result.low < -1, result.high > 1) == (True, True, True)
+    assert np.isinf(detectable(result.error, result.freedom, 0.05))
+    assert interval(result.low, result.high).startswith("-")
+    assert len(interval(result.low, result.high)) < 30
 
 
 def test_two_trainings_and_two_units_by_hand():

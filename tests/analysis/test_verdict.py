@@ -137,6 +137,7 @@ def test_one_training_confirms_nothing():
     assert "| 12 slices |" in text
     assert "p (Holm)" not in text.split("##")[0]
     assert "Not confirmed" not in text
+    assert "folds are compared" not in text
     assert "higher by" in markdown(verdict.judge(study([BASE], [BASE + 0.1]), PATIENTS, MARGINS, ONE), "own", False)
 
 
@@ -211,5 +212,10 @@ def test_folds_are_said_and_their_trainings_are_not_taken_for_patients():
     assert "**ACDC** (60 patients in 5 folds, 5 seeds)" in text
     assert "| 60 patients in 5 folds |" in text
     assert "## Folds" in text
+    told = " ".join(text.split())
+    assert "by Student's t with 4 degrees of freedom, one fewer than folds" in told
+    wide = row["mean"] + 1.5 * (row["high"] - row["mean"])
+    assert f"| is better at borders | {row['error']:.5f} | 4 | " in told
+    assert f" … {wide:+.4f} | {row['p_overlap']:.3g} | – |" in told
     with pytest.raises(CediceError, match="counted on other slices"):
         verdict.judge(folds, PATIENTS, MARGINS, ONE)

@@ -14,6 +14,7 @@ from cedice.params import DATASETS, LOSSES
 from cedice.reporting import table1 as reported
 
 UNITS = {"acdc": "patient", "covid19": "slice"}
+ONE = dict.fromkeys(UNITS, 1)  # no folds
 RECORD = {
     "device": "a test",
     "versions": {"torch": "2"},
@@ -25,7 +26,7 @@ RECORD = {
 
 
 def markdown(summary: dict, runs: Runs, study: str, synthetic: bool, alpha: float) -> str:
-    return reported.markdown({"last": summary}, runs, {}, study, synthetic, alpha, UNITS)
+    return reported.markdown({"last": summary}, runs, {}, study, synthetic, alpha, UNITS, ONE)
 
 
 def counts_with(wrong: int, classes: int) -> pd.DataFrame:
@@ -152,7 +153,7 @@ def test_both_networks_stand_in_the_table_and_the_paper_beside_the_last_epoch_al
     rows = table1.csv_rows(tables, {}).set_index("readout")
     assert rows.loc["last", "paper"].notna().sum() == 12
     assert rows.loc["averaged", "paper"].isna().all()
-    text = reported.markdown(tables, last, {}, "small", False, 1, UNITS)
+    text = reported.markdown(tables, last, {}, "small", False, 1, UNITS, ONE)
     assert "| the paper | last epoch | CE |" in text
     assert text.count("| averaged | CE |") == 2 * 2  # of Table 1 and of the last epochs, in both averages
     assert text.count("ours minus the paper's | last epoch |") == 2
@@ -177,7 +178,7 @@ def test_a_mixture_is_a_row_without_spread():
     mixtures = {"labels": {"covid19": Fitted(values, chosen)}}
     runs = runs_with(20, 10)
     tables = {"last": table1.summary(runs, "last")}
-    text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS)
+    text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS, ONE)
     row = f"| ours, foreground only | Gaussian mixture | {NAMING_TITLES['labels']} | 0.6667 | 0.5000 | 0.2500 | – | – | – |"
     assert row in text
     assert "not trained on them: COVID-19 3 of intensity and position." in " ".join(text.split())
@@ -188,9 +189,20 @@ def test_a_mixture_is_a_row_without_spread():
     assert rows.loc[("covid19", "labels", "foreground", "dice"), "mean"] == pytest.approx(2 / 3, abs=1e-6)
 
 
+def test_a_training_of_a_fold_is_told_apart_from_one_of_all_patients():
+    runs = runs_with(20, 10)
+    found = {"last": table1.summary(runs, "last")}
+    text = " ".join(reported.markdown(found, runs, {}, "recipe", False, 1, UNITS, ONE | {"acdc": 5}).split())
+    assert "On ACDC each training validates one fold of the patients" in text
+    assert "compares the folds' means, with 4 degrees of freedom." in text
+    assert "one fold" not in markdown(found["last"], runs, "small", False, 1)
+
+
 def test_what_the_paper_lacks_is_not_held_against_it():
     runs = {("mine", *key[1:]): run for key, run in runs_with(20, 10).items() if key[0] == "acdc"}
-    text = reported.markdown({"last": table1.summary(runs, "last")}, runs, {}, "own", False, 1, {"mine": "patient"})
+    text = reported.markdown(
+        {"last": table1.summary(runs, "last")}, runs, {}, "own", False, 1, {"mine": "patient"}, {"mine": 1}
+    )
     assert "paper" not in text
     assert "1 training (seed 0)" in text
     assert "| 1 slice, 1 patient |" in text

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -12,6 +13,7 @@ from cedice import files, params, paths
 from cedice.errors import CediceError
 from cedice.paths import Training
 from cedice.reporting.rates import markdown
+from cedice.tables import read_table
 from cedice.training import checkpoints, loop, rates, settings
 
 
@@ -86,6 +88,30 @@ def test_a_study_without_these_data_sets_is_one_line(project, stage):
     assert "unknown dataset 'hippocampus'" in stage("rates", "--study", "demo")
 
 
+def test_only_patients_who_train_have_a_say(project, stage, edit_params, monkeypatch):
+    """Of both sides of the inner split, whatever is trained; and all candidates train on the same."""
+    edit_params(project, {"demo.source.patients": 7, "demo.split": "folds"})
+    monkeypatch.setattr(rates, "DATASETS", ("acdc",))
+    for step in ("download", "preprocess"):
+        assert stage(step, "--study", "demo", "--dataset", "acdc") is None
+    index = read_table(paths.slices("demo", "acdc")[1])
+    seen, tried = [], []
+
+    def trained(train_data, val_data, given, *_):
+        seen.append([set(index["patient"].iloc[data.rows.numpy()]) for data in (train_data, val_data)])
+        tried.append((given.alpha, given.learning_rate))
+        return loop.Trained({}, [{"dice_foreground": 0.5, rates.MEASURE: 0.5}], np.zeros(0))
+
+    monkeypatch.setattr(loop, "train", trained)
+    assert stage("rates", "--study", "demo") is None
+    (train, val), outer = seen[0], set(index["patient"][index["fold"] == 0])
+    assert train | val | outer == set(index["patient"])
+    assert not (train & val or train & outer or val & outer)
+    assert all(sides == [train, val] for sides in seen)
+    assert tried == [(alpha, rate) for alpha in (0, 1) for rate in rates.CANDIDATES]
+    assert "**CE 0.001, CE + DL 0.001.**" in Path("reports/demo/rates.md").read_text(encoding="utf-8")  # all equal: the lowest
+
+
 def test_a_rerun_trains_nothing_again_and_leaves_no_checkpoint(project, stage, edit_params, monkeypatch):
     edit_params(project, {"demo.source.patients": 7, "demo.epochs": {"covid19": 1, "acdc": 1}})
     monkeypatch.setattr(rates, "DATASETS", ("covid19",))
@@ -96,9 +122,18 @@ def test_a_rerun_trains_nothing_again_and_leaves_no_checkpoint(project, stage, e
     def full(*_, **__):
         raise CediceError("the disk is full")
 
+    epochs, names = loop._train_epoch, []
+
+    def third_is_cut_off(*arguments):
+        names.append(arguments[-1])
+        return full() if len(names) == 3 else epochs(*arguments)
+
+    monkeypatch.setattr(loop, "_train_epoch", third_is_cut_off)
+    assert stage("rates", "--study", "demo") == "error: the disk is full"
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_csv", full)
         assert stage("rates", "--study", "demo") == "error: the disk is full"
+    assert [names.count(name) for name in dict.fromkeys(names)] == [1, 1, 2, 1]  # the third again, the first two not
     assert len(list(checkpoints.SCRATCH.glob("*.safetensors"))) == 4
     monkeypatch.setattr(loop, "_train_epoch", full)
     assert stage("rates", "--study", "demo") is None

@@ -20,12 +20,12 @@ as much, and their sum holds. With K = 1 both are one number, `training`, and `e
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from cedice.analysis.statistics import LEVEL, detectable, mean_squares, standard_error
+from cedice.analysis.statistics import LEVEL, detectable, standard_error
 from cedice.analysis.verdict import PRIMARY, STATEMENTS
 from cedice.evaluation.counts import regions
 from cedice.evaluation.runs import Runs, seeds
@@ -47,18 +47,16 @@ class Components:
     rest: float
 
 
-def components(differences: np.ndarray) -> Components:
-    """``differences``: (seeds, units, epochs), at least two seeds and two units; the module's equations."""
-    seeds_, units, epochs = differences.shape
-    by_training, by_epoch = differences.mean(axis=2), differences.mean(axis=1)
-    of_seeds, of_units, of_both = (epochs * square for square in mean_squares(by_training))
+def components(*folds: np.ndarray) -> Components:
+    """Each fold (seeds, units, epochs), all of as many seeds, two or more, and epochs; one where there are no folds. At least
+    two units in one of them. The module's equations."""
+    seeds_, _, epochs = folds[0].shape
+    units = float(np.mean([fold.shape[1] for fold in folds]))
+    sums, freedoms = (sum(values) for values in zip(*map(_sums, folds), strict=True))
+    of_seeds, of_units, of_both, of_epochs, of_rest = sums / np.maximum(freedoms, 1)
     if epochs == 1:
         parts = math.nan, (of_seeds - of_both) / units, (of_units - of_both) / seeds_, of_both
     else:
-        of_training = by_training.mean(axis=1)
-        of_epochs = units * ((by_epoch - of_training[:, None]) ** 2).sum() / (seeds_ * (epochs - 1))
-        rest = differences - by_training[:, :, None] - by_epoch[:, None, :] + of_training[:, None, None]
-        of_rest = (rest**2).sum() / (seeds_ * (epochs - 1) * (units - 1))
         of_epochs, of_both = max(of_epochs, of_rest), max(of_both, of_rest)
         parts = (
             (of_epochs - of_rest) / units,
@@ -69,24 +67,40 @@ def components(differences: np.ndarray) -> Components:
     return Components(*(float(np.maximum(part, 0)) for part in parts))
 
 
-def contributions(parts: Components, seeds: int, units: int) -> Components:
-    """What each adds to se² of ``seeds`` trainings a loss on ``units`` units."""
-    return Components(parts.epoch / seeds, parts.training / seeds, parts.unit / units, parts.rest / (seeds * units))
+def _sums(fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of squares of seeds, units, seeds × units, epochs and the rest, and their degrees of freedom."""
+    seeds_, units, epochs = fold.shape
+    by_both, by_epoch, mean = fold.mean(axis=2), fold.mean(axis=1), fold.mean()
+    by_seed, by_unit = by_both.mean(axis=1), by_both.mean(axis=0)
+    both = by_both - by_seed[:, None] - by_unit + mean
+    rest = fold - by_both[:, :, None] - by_epoch[:, None, :] + by_seed[:, None, None]
+    effects = by_seed - mean, by_unit - mean, both, by_epoch - by_seed[:, None], rest
+    counts = np.array([units * epochs, seeds_ * epochs, epochs, units, 1])
+    within = seeds_ * (epochs - 1)
+    freedoms = np.array([seeds_ - 1, units - 1, (seeds_ - 1) * (units - 1), within, within * (units - 1)])
+    return counts * [(effect**2).sum() for effect in effects], freedoms
 
 
-def design(parts: Components, seeds: float, units: float) -> tuple[float, float]:
-    """(se, df) that the test of `statistics` is to be expected to have with so many seeds and units."""
+def contributions(parts: Components, seeds: float, units: float, folds: int = 1) -> Components:
+    """What each adds to se² of ``seeds`` trainings a loss on ``units`` units, of all ``folds`` together."""
+    return Components(parts.epoch / seeds, parts.training / seeds, parts.unit / units, parts.rest * folds / (seeds * units))
+
+
+def design(parts: Components, seeds: float, units: float, folds: int = 1) -> tuple[float, float]:
+    """(se, df) that the test of `statistics`, or with folds that of `nested`, is to be expected to have."""
+    if folds > 1:
+        return math.sqrt(np.nansum(astuple(contributions(parts, seeds, units, folds)))), float(folds - 1)
     of_trainings = float(np.nansum([parts.epoch, parts.training]))
     squares = units * of_trainings + parts.rest, seeds * parts.unit + parts.rest, parts.rest
     return standard_error(*squares, seeds, units)
 
 
-def needed(parts: Components, size: float, level: float, seeds: int = 0, units: int = 0) -> float:
+def needed(parts: Components, size: float, level: float, seeds: int = 0, units: int = 0, folds: int = 1) -> float:
     """How many trainings a loss at ``units`` units, or units at ``seeds`` trainings, find a true difference of ``size`` at
     ``level`` with 80 % power; ∞ where no number is enough, for what the others leave is too much. Give one of the two."""
 
     def found(number: float) -> bool:
-        return detectable(*design(parts, seeds or number, units or number), level) <= size
+        return detectable(*design(parts, seeds or number, units or number, folds), level) <= size
 
     if not found(_MOST):
         return math.inf
@@ -113,25 +127,27 @@ def after_the_last(runs: dict[str, Runs], key: tuple[str, str, int]) -> pd.DataF
     return pd.concat(found, names=["readout", "epoch"])
 
 
-def paired(tables: Readings, dataset: str, readout: str, measure: str) -> np.ndarray | None:
-    """(seeds, units, epochs) differences CE + DL minus CE, without units that have no value somewhere; None where trainings
-    validate other units, as folds do."""
+def paired(tables: Readings, dataset: str, readout: str, measure: str, folds: int) -> list[np.ndarray]:
+    """(seeds, units, epochs) differences CE + DL minus CE of each fold that is trained, without units that have no value
+    somewhere; training number k validates fold k modulo ``folds``."""
     numbers = list(dict.fromkeys(seed for name, _, seed in tables if name == dataset))
-    by_loss = [[tables[dataset, loss, seed].loc[readout][measure].unstack("epoch") for seed in numbers] for loss in LOSSES]
-    units = by_loss[0][0].index
-    if any(set(each.index) != set(units) for of_loss in by_loss for each in of_loss):
-        return None
-    without, with_dice = (np.stack([each.loc[units].to_numpy() for each in of_loss]) for of_loss in by_loss)
-    differences = with_dice - without
-    return differences[:, np.isfinite(differences).all(axis=(0, 2))]
+    found = []
+    for trained in filter(None, ([seed for seed in numbers if seed % folds == fold] for fold in range(folds))):
+        by_loss = [[tables[dataset, loss, seed].loc[readout][measure].unstack("epoch") for seed in trained] for loss in LOSSES]
+        units = by_loss[0][0].index
+        without, with_dice = (np.stack([each.loc[units].to_numpy() for each in of_loss]) for of_loss in by_loss)
+        differences = with_dice - without
+        found.append(differences[:, np.isfinite(differences).all(axis=(0, 2))])
+    return found
 
 
-def budget(tables: Readings, readouts: tuple[str, ...], units: dict[str, str]) -> pd.DataFrame:
-    """One row per data set, measure and network: dataset, measure, readout, unit, epochs, seeds, units; sd_epoch, sd_training,
-    sd_unit, sd_rest (of the components) and share_… (of se²); error, detectable; seeds_for_… and units_for_… each of `SIZES`.
+def budget(tables: Readings, readouts: tuple[str, ...], units: dict[str, str], folds: dict[str, int]) -> pd.DataFrame:
+    """One row per data set, measure and network: dataset, measure, readout, unit, folds, epochs, seeds, units; sd_epoch,
+    sd_training, sd_unit, sd_rest (of the components) and share_… (of se²); error, detectable; seeds_for_… and units_for_… each
+    of `SIZES`.
 
-    The level is that of the first step of Holm's correction in the verdict. NaN throughout for one seed, for fewer than
-    two units and where trainings validate other units. ``units``: by data set "patient" or "slice".
+    The level is that of the first step of Holm's correction in the verdict. NaN throughout for one seed, or one a fold, for
+    unequally many a fold, and for fewer than two units. By data set, ``units``: "patient" or "slice"; ``folds``: 1 without.
     """
     datasets = list(dict.fromkeys(dataset for dataset, _, _ in tables))
     rows = []
@@ -139,34 +155,34 @@ def budget(tables: Readings, readouts: tuple[str, ...], units: dict[str, str]) -
         for measure in METRICS:
             level = LEVEL / (len(datasets) * (1 if measure == PRIMARY else len(STATEMENTS) - 1))
             for readout in readouts:
-                differences = paired(tables, dataset, readout, measure)
+                differences = paired(tables, dataset, readout, measure, folds[dataset])
                 keys = {"dataset": dataset, "measure": measure, "readout": readout, "unit": units[dataset]}
-                rows.append(keys | _row(differences, level))
+                rows.append(keys | {"folds": folds[dataset]} | _row(differences, folds[dataset], level))
     return pd.DataFrame(rows)
 
 
-def _row(differences: np.ndarray | None, level: float) -> dict[str, float]:
-    seeds_, units, epochs = (0, 0, 0) if differences is None else differences.shape
-    row: dict[str, float] = {"epochs": epochs, "seeds": seeds_, "units": units}
+def _row(differences: list[np.ndarray], folds: int, level: float) -> dict[str, float]:
+    repeats, units = [len(fold) for fold in differences], sum(fold.shape[1] for fold in differences)
+    row: dict[str, float] = {"epochs": differences[0].shape[2], "seeds": sum(repeats), "units": units}
     names = [field.name for field in fields(Components)]
-    if differences is None or seeds_ < 2 or units < 2:
+    if min(repeats) < 2 or len(set(repeats)) > 1 or len(repeats) < folds or units < folds + 1:
         columns = [f"{kind}_{name}" for kind in ("sd", "share") for name in names]
         columns += ["error", "detectable", *(f"{kind}_for_{size}" for kind in ("seeds", "units") for size in SIZES)]
         return row | dict.fromkeys(columns, math.nan)
-    parts = components(differences)
-    error, freedom = design(parts, seeds_, units)
-    adds = contributions(parts, seeds_, units)
+    parts = components(*differences)
+    error, freedom = design(parts, sum(repeats), units, folds)
+    adds = contributions(parts, sum(repeats), units, folds)
     row |= {f"sd_{name}": math.sqrt(getattr(parts, name)) for name in names}
     row |= {f"share_{name}": getattr(adds, name) / error**2 if error else math.nan for name in names}
     row |= {"error": error, "detectable": detectable(error, freedom, level)}
-    row |= {f"seeds_for_{size}": needed(parts, size, level, units=units) for size in SIZES}
-    return row | {f"units_for_{size}": needed(parts, size, level, seeds=seeds_) for size in SIZES}
+    row |= {f"seeds_for_{size}": needed(parts, size, level, units=units, folds=folds) for size in SIZES}
+    return row | {f"units_for_{size}": needed(parts, size, level, seeds=sum(repeats), folds=folds) for size in SIZES}
 
 
 def next_hour(table: pd.DataFrame, hours: dict[str, float]) -> pd.DataFrame:
     """What an hour of more trainings would bring, of a `budget` of one network, in `PRIMARY`: one row per data set with several
-    seeds: dataset, unit, of_units (share of se² that no training takes away), pairs (an hour has), detectable, after (what is
-    detectable then), limit (with any number of trainings).
+    seeds: dataset, unit, folds, of_units (share of se² that no training takes away), pairs (an hour has), detectable, after
+    (what is detectable then), limit (with any number of trainings).
 
     ``hours``: by data set, of one training of each loss.
     """
@@ -175,9 +191,9 @@ def next_hour(table: pd.DataFrame, hours: dict[str, float]) -> pd.DataFrame:
     for row in chosen.to_dict("records"):
         parts = Components(*(row[f"sd_{field.name}"] ** 2 for field in fields(Components)))
         level, pairs = LEVEL / table["dataset"].nunique(), 1 / hours[row["dataset"]]
-        after = detectable(*design(parts, row["seeds"] + pairs, row["units"]), level)
-        limit = detectable(*design(parts, _MOST, row["units"]), level)
-        keys = {"dataset": row["dataset"], "unit": row["unit"], "of_units": row["share_unit"]}
+        after = detectable(*design(parts, row["seeds"] + pairs, row["units"], row["folds"]), level)
+        limit = detectable(*design(parts, _MOST, row["units"], row["folds"]), level)
+        keys = {"dataset": row["dataset"], "unit": row["unit"], "folds": row["folds"], "of_units": row["share_unit"]}
         rows.append(keys | {"pairs": pairs, "detectable": row["detectable"], "after": after, "limit": limit})
     return pd.DataFrame(rows)
 

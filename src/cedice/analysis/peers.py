@@ -17,7 +17,6 @@ import pandas as pd
 from cedice.evaluation.calibration import BINS
 from cedice.evaluation.folds import Tables, pooled
 from cedice.metrics import dice
-from cedice.params import LOSSES
 
 BY_THRESHOLD = "covid19"  # whose published numbers are averages over thresholds
 
@@ -44,8 +43,7 @@ def table(counts: Tables, bins: Tables, folds: dict[str, int]) -> pd.DataFrame:
         | {"std": np.std(values, ddof=1) if len(values) > 1 else np.nan}
         for (dataset, average, loss), values in found.items()
     ]
-    order = {loss: place for place, loss in enumerate(LOSSES)}
-    return pd.DataFrame(sorted(rows, key=lambda row: order[row["loss"]]))
+    return pd.DataFrame(rows)
 
 
 def by_volume(counts: pd.DataFrame) -> dict[str, float]:

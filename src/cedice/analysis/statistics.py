@@ -7,8 +7,8 @@ paired differences, in a two-way analysis of variance with random effects:
     num = MS_s + max(MS_p − MS_e, 0),    se² = num / (S·P),
     df = num² / (MS_s² / (S − 1) + MS_p² / (P − 1) + MS_e² / ((S − 1)(P − 1))),    S − 1 where MS_p ≤ MS_e
 
-(Satterthwaite, Biometrics Bull. 2:110–114, 1946; never fewer than the smaller of S − 1 and P − 1, below which it falls where
-MS_s is small and MS_p and MS_e nearly cancel), and mean / se is compared with Student's t. Two more numbers describe these very
+(Satterthwaite, Biometrics Bull. 2:110–114, 1946), and mean / se is compared with Student's t. Where MS_s is small and MS_p and
+MS_e nearly cancel, df falls below one, and next to nothing is called. Two more numbers describe these very
 trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
 `python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
 """
@@ -22,6 +22,7 @@ from scipy import optimize, special, stats
 RESAMPLES = 10_000
 LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
 POWER = 0.8
+_HOPELESS = 1000.0  # t beyond which nothing is worth finding, and SciPy's noncentral t does not compute
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def standard_error(of_seeds: float, of_units: float, of_rest: float, seeds: floa
     if of_units <= of_rest:
         return error, float(seeds - 1)
     spread = of_seeds**2 / (seeds - 1) + of_units**2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
-    return error, max(total**2 / spread, float(min(seeds, units) - 1))
+    return error, total**2 / spread
 
 
 def components(differences: np.ndarray) -> tuple[float, float, float]:
@@ -118,10 +119,13 @@ def components(differences: np.ndarray) -> tuple[float, float, float]:
 
 def detectable(error: float, freedom: float, level: float) -> float:
     """The true difference that the two-sided test at ``level`` finds with 80 % power, by the noncentral t; it assumes that the
-    standard error and its degrees of freedom are as they were measured. NaN for no standard error."""
+    standard error and its degrees of freedom are as they were measured. NaN for no standard error, ∞ where the degrees of
+    freedom are so few that t would have to exceed 1,000."""
     if not error > 0:
         return 0.0 if error == 0 else math.nan
     critical = stats.t.ppf(1 - level / 2, freedom)
+    if critical > _HOPELESS:
+        return math.inf
 
     def lacking(shift: float) -> float:  # the other tail adds nothing that shows
         return float(stats.nct.sf(critical, freedom, shift)) - POWER

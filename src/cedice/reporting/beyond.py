@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from cedice.analysis.nested import OVERLAP
 from cedice.analysis.statistics import p_values
 from cedice.paper import titles
 from cedice.reporting.markdown import counted, interval, number, table, wrapped
@@ -38,12 +39,15 @@ def nested(judged: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
     named = titles(row["dataset"] for row in rows)
-    heads = ["data", "the Dice term …", "p by folds", "p, 1.5 standard errors", "p, as if folds added nothing"]
+    heads = ["data", "the Dice term …", "standard error", "degrees of freedom", "p by folds"]
+    heads += ["sensitivity: 95 % interval, 1.5 standard errors", "p, 1.5 standard errors", "p, as if folds added nothing"]
     body = []
     for row in rows:
         p, _ = p_values(row["mean"], row["error"], row["freedom"], row["margin"])
-        values = [number(value, digits=".3g") for value in (p, row["p_overlap"], row["p_alike"])]
-        body.append([named[row["dataset"]], row["statement"], *values])
+        cells = [number(row["error"], digits=".5f"), number(row["freedom"], digits=".0f"), number(p, digits=".3g")]
+        cells.append(interval(*(row["mean"] + OVERLAP * (row[end] - row["mean"]) for end in ("low", "high"))))
+        cells += [number(row[name], digits=".3g") for name in ("p_overlap", "p_alike")]
+        body.append([named[row["dataset"]], row["statement"], *cells])
     return ["", "## Folds", "", wrapped(_NESTED), "", *table(heads, body)]
 
 

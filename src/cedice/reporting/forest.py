@@ -14,7 +14,7 @@ from cedice.analysis.verdict import STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish, plain
-from cedice.reporting.markdown import counted
+from cedice.reporting.markdown import counted, number
 
 # Told apart by every kind of colour vision, and by their shapes without any.
 _MARKS: dict[str, dict[str, Any]] = {
@@ -87,7 +87,7 @@ def _panel(axes: mpl.axes.Axes, unit: str, rows: list[dict[str, Any]], lasts: li
     axes.set_ylim(len(rows) - 0.4, -0.6)
     better = STATEMENTS[rows[0]["measure"]][1]
     columns = pd.DataFrame([*rows, *lasts])[["mean", "low", "high", "paper"]].astype(float)
-    ends = [float(end) for end in columns.to_numpy().ravel() if not math.isnan(end)]
+    ends = [float(end) for end in columns.clip(-1, 1).to_numpy().ravel() if not math.isnan(end)]
     margin = 0.08 * (max([*ends, 0]) - min([*ends, 0])) or 1
     axes.set_xlim(*(min([*ends, 0]) - margin, max([*ends, 0]) + margin)[::better])
     axes.set_xlabel(f"CE + DL minus CE ({unit}); right is better", fontsize=8)
@@ -97,13 +97,14 @@ def _panel(axes: mpl.axes.Axes, unit: str, rows: list[dict[str, Any]], lasts: li
 
 
 def _reach(row: dict[str, Any]) -> list[list[float]] | None:
-    """From the mean to both ends of its interval."""
-    return None if math.isnan(row["low"]) else [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
+    """From the mean to both ends of its interval, or to ±1, which no difference of these measures exceeds."""
+    return None if math.isnan(row["low"]) else [[row["mean"] - max(row["low"], -1)], [min(row["high"], 1) - row["mean"]]]
 
 
 def _numbers(row: dict[str, Any]) -> str:
     if math.isnan(row["mean"]):
         return "not measured"
     digits = 4 if row["measure"] == "pixel_error" else 3
-    interval = "" if math.isnan(row["low"]) else f" ({row['low']:+.{digits}f} … {row['high']:+.{digits}f})"
+    ends = [number(row[end], "+", f".{digits}f") for end in ("low", "high")]
+    interval = "" if math.isnan(row["low"]) else f" ({' … '.join(ends)})"
     return f"{row['mean']:+.{digits}f}{interval}".replace("-", "−")

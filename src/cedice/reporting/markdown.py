@@ -1,5 +1,6 @@
 """Pieces of Markdown that all reports share."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -8,6 +9,7 @@ SYNTHETIC = (
     "> works; they say nothing about the losses and are **not comparable** with the paper's.",
     "",
 )
+_LONG = 10_000  # of an interval with less than one degree of freedom
 
 
 def title(text: str, study: str, synthetic: bool) -> list[str]:
@@ -43,8 +45,10 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def number(value: float | None, sign: str = "", digits: str = ".4f") -> str:
-    """ "0.9000", with ``sign`` "+" "+0.9000"; "–" for None and NaN, which are no number."""
-    return "–" if _lacks(value) else f"{value:{sign}{digits}}"
+    """ "0.9000", with ``sign`` "+" "+0.9000"; "1e+12" for a number beyond 10,000, "∞"; "–" for None and NaN."""
+    if value is None or _lacks(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:{sign}{digits if abs(value) < _LONG else '.0e'}}"
 
 
 def spread(mean: float | None, std: float | None = None, sign: str = "") -> str:
@@ -54,7 +58,7 @@ def spread(mean: float | None, std: float | None = None, sign: str = "") -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """ "-0.1000 … +0.2000"."""
-    return "–" if _lacks(low) else f"{low:+.4f} … {high:+.4f}"
+    return "–" if _lacks(low) else f"{number(low, '+')} … {number(high, '+')}"
 
 
 def counted(count: int, thing: str) -> str:

@@ -34,6 +34,8 @@ large by as much. The shares are those of se², the squared standard error of th
 patients at hand. n: patients or slices. How many it would take: to find a true difference of that size with 80 % power,
 at the level of the first step of Holm's correction, with these spreads; ∞ where none is enough, for what the others
 leave is too much. The spreads themselves are uncertain, the more so the fewer the seeds."""
+_ABOUT_FOLDS = """ Where there are folds, the analysis is within each, and its sums are added; folds themselves are taken to add
+nothing, and the verdict's test has one degree of freedom fewer than folds."""
 
 
 def markdown(
@@ -53,12 +55,15 @@ def markdown(
     if len(told):
         lines += [f"## {BUDGET}", "", "![What each adds to the standard error](noise.png)", "", *_spreads(told), ""]
         lines += ["## How many it would take", "", *_needed(told), ""]
-    return "\n".join([*lines, "## How to read this", "", wrapped(_ABOUT)]) + "\n"
+    about = _ABOUT + (_ABOUT_FOLDS if (told["folds"] > 1).any() else "")
+    return "\n".join([*lines, "## How to read this", "", wrapped(about)]) + "\n"
 
 
 def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
     """One sentence in bold, and the numbers behind it."""
     named = titles(budget["dataset"])
+    if hour.empty and (budget["folds"] > 1).any():
+        return "**The next CPU hour: on a second training of every fold**, for one does not tell its noise from the patients'."
     if hour.empty:
         return "**The next CPU hour: on a second seed**, for one training a loss does not tell its noise."
     numbers = "; ".join(
@@ -80,8 +85,9 @@ def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
             f"verdict's variance falls with them. {behind}"
         )
     best = open_.loc[open_["limit"].idxmax()]
+    how = " (folds)" if best["folds"] == 1 else ""
     return (
-        f"**The next CPU hour: on other {best['unit']}s of {named[best['dataset']]} (folds), not on more seeds**, for "
+        f"**The next CPU hour: on other {best['unit']}s of {named[best['dataset']]}{how}, not on more seeds**, for "
         f"{best['of_units']:.0%} of the verdict's variance is from {best['unit']} to {best['unit']}. {behind}"
     )
 
@@ -91,8 +97,8 @@ def _untold(budget: pd.DataFrame) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for dataset, name in titles(budget["dataset"]).items():
         row = budget[budget["dataset"] == dataset].iloc[0]
-        if row["seeds"] == 0:
-            why = "each training validates other patients, so this table cannot tell patients from trainings: see the verdict."
+        if row["folds"] > 1 and math.isnan(row["error"]):
+            why = "one training a fold and loss (or unequally many), so that patients and trainings cannot be told apart."
         elif row["seeds"] == 1:
             why = "one training a loss: the spread from seed to seed is unknown, so is what counts most, and how many it takes."
         elif row["units"] < 2:
@@ -172,7 +178,7 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
             if len(rows):
                 axes.set_yscale("log")
             else:
-                axes.text(0.5, 0.5, "one training a loss", ha="center", transform=axes.transAxes)
+                axes.text(0.5, 0.5, "not told", ha="center", transform=axes.transAxes)
         handles = [Line2D([], [], color=colour, marker=mark, ls="none", label=words) for words, colour, mark in _PARTS.values()]
         handles.append(Line2D([], [], color="#222222", marker="_", ls="none", markersize=14, label="all together"))
     return finish(drawn, handles, f"Where the noise of CE + DL minus CE comes from, seeds × patients ({note})")

@@ -35,12 +35,20 @@ _SETTINGS = (
 
 
 def markdown(
-    tables: Tables, runs: Runs, mixtures: Mixtures, study: str, synthetic: bool, alpha: float, units: dict[str, str]
+    tables: Tables,
+    runs: Runs,
+    mixtures: Mixtures,
+    study: str,
+    synthetic: bool,
+    alpha: float,
+    units: dict[str, str],
+    folds: dict[str, int],
 ) -> str:
     """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
     from.
 
-    ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown."""
+    ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown; ``folds``: 1
+    without."""
     names, datasets = _names(alpha), titles(tables["last"])
     columns = _columns(datasets)
     rows = _papers(columns) if set(datasets) & set(TABLE_1) else []
@@ -52,7 +60,7 @@ def markdown(
         *title("Table 1", study, synthetic),
         *table(_heads(datasets, "average", "network", "loss"), rows),
         "",
-        _about(tables, runs),
+        _about(tables, runs, folds),
         "",
         *_about_mixtures(mixtures),
     ]
@@ -134,7 +142,7 @@ def _about_mixtures(mixtures: Mixtures) -> list[str]:
     return [wrapped(about), ""]
 
 
-def _about(tables: Tables, runs: Runs) -> str:
+def _about(tables: Tables, runs: Runs, folds: dict[str, int]) -> str:
     summary = tables["last"]
     of: dict[str, list[str]] = {}
     for dataset, name in titles(tables["last"]).items():
@@ -145,12 +153,23 @@ def _about(tables: Tables, runs: Runs) -> str:
         of.setdefault(trainings, []).append(name)
     several = any(values["ce"]["seeds"] > 1 for values in summary.values())
     told = next(iter(of)) if len(of) == 1 else "; ".join(f"{' and '.join(names)}: {each}" for each, names in of.items())
+    also = _of_folds(summary, folds) + _papers_average(summary)
     return wrapped(
         f"Each of our cells is the {'mean ± standard deviation' if several else 'value'} of {told}: counts pooled over the "
         f"validation set per class, then the mean over classes, with the background or without. {networks(tables)}"
-        f"{_papers_average(summary)} Pixel error is the same in both averages. ↑ and ↓ say whether CE + DL lies above or below "
+        f"{also} Pixel error is the same in both averages. ↑ and ↓ say whether CE + DL lies above or below "
         "CE, = that four digits do not differ: higher is better for Dice and IoU, lower for pixel error. A difference within "
         "the spreads is no finding."
+    )
+
+
+def _of_folds(summary: Table, folds: dict[str, int]) -> str:
+    names = [name for dataset, name in titles(summary).items() if folds[dataset] > 1]
+    if not names:
+        return ""
+    return (
+        f" On {' and '.join(names)} each training validates one fold of the patients: the standard deviation is over other "
+        f"patients too, and the verdict compares the folds' means, with {max(folds.values()) - 1} degrees of freedom."
     )
 
 

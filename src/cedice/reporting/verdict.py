@@ -13,17 +13,21 @@ from cedice.reporting.markdown import counted, interval, networks, number, table
 from cedice.reporting.peers import peers
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
-_ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and IoU
-over the foreground, pixel error, surface Dice at 2, Dice of targets below 400 pixels.
-The first table asks whether other trainings would show the same on other patients: both are samples, and crossed (two-way
-analysis of variance with random effects, Satterthwaite's degrees of freedom). One training a loss says nothing of others: not
-testable. Each p is corrected by Holm within its family: Dice on every data set is primary, all else secondary. Confirmed or
-contradicted: the corrected p is below 0.05. No difference that matters: the 90 % interval lies within ± the margin, which
-`params.yaml` states. The detectable difference would have been found with 80 % power at the level of Holm's first step, so that
-"not confirmed" says how much could have been overlooked; it takes the spreads as they were measured.{paper} The second table
-describes these very trainings on other patients or slices: a bootstrap of these, and Wilcoxon's signed-rank test. It decides
-nothing, for other trainings differ.{chance} Figures 4 to {last} lie under `figures/`.
+_ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and
+IoU over the foreground, pixel error, surface Dice at 2, Dice of targets below 400 pixels. The first table asks whether other
+trainings would show the same on other patients: both are samples, and crossed (two-way analysis of variance with random
+effects, Satterthwaite's degrees of freedom). One training a loss says nothing of others: not testable.{folds} Each p is
+corrected by Holm within its family: Dice on every data set is primary, all else secondary. Confirmed or contradicted: the
+corrected p is below 0.05. No difference that matters: the 90 % interval lies within ± the margin, which `params.yaml` states.
+The detectable difference would have been found with 80 % power at the level of Holm's first step, so that "not confirmed"
+says how much could have been overlooked; it takes the spreads as they were measured.{paper} The second table describes these
+very trainings on other patients or slices: a bootstrap of these (with folds, of the patients of each), and, without folds,
+Wilcoxon's signed-rank test. It decides nothing, for other trainings differ.{chance} Figures 4 to {last} lie under `figures/`.
 """
+_ABOUT_FOLDS = """ Where there are folds, n counts the patients of all of them, but a training validates one fold alone: the
+means of the folds are compared, by Student's t with {freedom} degrees of freedom, one fewer than folds, however many patients
+and seeds there are. The section on folds shows what 1.5 times the standard error would say. The claim holds for this pool of
+patients: the folds' trainings share most of them."""
 _RESTS = """The verdict rests on the averaged one, as was decided before its numbers were known; that of the last epoch stands
 beside it."""
 _ABOUT_CHANCE = """ The third table takes the spread over our seeds, in the paper's average, and says how often one training a
@@ -170,4 +174,6 @@ def _about(judged: pd.DataFrame, papers: bool, chance: bool, last: int) -> str:
     open_ = [name for dataset, name in titles(judged["dataset"]).items() if dataset in UNDETERMINED]
     undetermined = f" The average of its {' and '.join(open_)} row is undetermined: as printed." if open_ else ""
     paper = _ABOUT_PAPER.format(undetermined=undetermined) if papers else ""
-    return wrapped(_ABOUT.format(paper=paper, chance=_ABOUT_CHANCE if chance else "", last=last)) + "\n"
+    folds = judged["folds"].max() if "folds" in judged else math.nan
+    nested_ = "" if math.isnan(folds) else _ABOUT_FOLDS.format(freedom=int(folds) - 1)
+    return wrapped(_ABOUT.format(paper=paper, folds=nested_, chance=_ABOUT_CHANCE if chance else "", last=last)) + "\n"
