@@ -24,7 +24,7 @@ def test_every_fifth_patient_validates_as_they_first_appear():
     assert sorted([*train, *val]) == list(range(len(patients)))
 
 
-@given(st.lists(st.sampled_from("abcdefghij"), min_size=30).filter(lambda names: len(set(names)) >= 5))
+@given(st.lists(st.sampled_from("abcdefghij"), max_size=30).map(lambda names: [*names, *"abcde"]))
 def test_no_patient_is_on_both_sides(patients):
     train, val = ({patients[position] for position in side} for side in rates.inner(patients))
     assert not train & val
