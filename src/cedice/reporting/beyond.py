@@ -51,6 +51,17 @@ def nested(judged: list[dict[str, Any]]) -> list[str]:
     return ["", "## Folds", "", wrapped(_NESTED), "", *table(heads, body)]
 
 
+def validated(named: dict[str, str], folds: dict[str, int]) -> str:
+    """A sentence for Table 1, with a space before it, on the data sets that have ``folds``; empty where none has."""
+    names = [name for dataset, name in named.items() if folds[dataset] > 1]
+    if not names:
+        return ""
+    return (
+        f" On {' and '.join(names)} each training validates one fold of the patients: the standard deviation is over other "
+        f"patients too, and the verdict compares the folds' means, with {max(folds.values()) - 1} degrees of freedom."
+    )
+
+
 def units(row: dict[str, Any]) -> str:
     """ "20 patients", or "100 patients in 5 folds"."""
     folds = _folds(row)

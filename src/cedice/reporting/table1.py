@@ -19,10 +19,13 @@ from cedice.paper import (
     UNDETERMINED,
     titles,
 )
+from cedice.reporting.beyond import validated
 from cedice.reporting.markdown import counted, networks, number, spread, table, title, wrapped
 
 Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
+Units = dict[str, str]
+Folds = dict[str, int]
 _SETTINGS = (
     "network",
     "channels",
@@ -35,14 +38,7 @@ _SETTINGS = (
 
 
 def markdown(
-    tables: Tables,
-    runs: Runs,
-    mixtures: Mixtures,
-    study: str,
-    synthetic: bool,
-    alpha: float,
-    units: dict[str, str],
-    folds: dict[str, int],
+    tables: Tables, runs: Runs, mixtures: Mixtures, study: str, synthetic: bool, alpha: float, units: Units, folds: Folds
 ) -> str:
     """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
     from.
@@ -142,7 +138,7 @@ def _about_mixtures(mixtures: Mixtures) -> list[str]:
     return [wrapped(about), ""]
 
 
-def _about(tables: Tables, runs: Runs, folds: dict[str, int]) -> str:
+def _about(tables: Tables, runs: Runs, folds: Folds) -> str:
     summary = tables["last"]
     of: dict[str, list[str]] = {}
     for dataset, name in titles(tables["last"]).items():
@@ -153,23 +149,12 @@ def _about(tables: Tables, runs: Runs, folds: dict[str, int]) -> str:
         of.setdefault(trainings, []).append(name)
     several = any(values["ce"]["seeds"] > 1 for values in summary.values())
     told = next(iter(of)) if len(of) == 1 else "; ".join(f"{' and '.join(names)}: {each}" for each, names in of.items())
-    also = _of_folds(summary, folds) + _papers_average(summary)
     return wrapped(
         f"Each of our cells is the {'mean ± standard deviation' if several else 'value'} of {told}: counts pooled over the "
-        f"validation set per class, then the mean over classes, with the background or without. {networks(tables)}"
-        f"{also} Pixel error is the same in both averages. ↑ and ↓ say whether CE + DL lies above or below "
-        "CE, = that four digits do not differ: higher is better for Dice and IoU, lower for pixel error. A difference within "
-        "the spreads is no finding."
-    )
-
-
-def _of_folds(summary: Table, folds: dict[str, int]) -> str:
-    names = [name for dataset, name in titles(summary).items() if folds[dataset] > 1]
-    if not names:
-        return ""
-    return (
-        f" On {' and '.join(names)} each training validates one fold of the patients: the standard deviation is over other "
-        f"patients too, and the verdict compares the folds' means, with {max(folds.values()) - 1} degrees of freedom."
+        "validation set per class, then the mean over classes, with the background or without. "
+        f"{networks(tables)}{validated(titles(summary), folds)}{_papers_average(summary)} Pixel error is the same in both "
+        "averages. ↑ and ↓ say whether CE + DL lies above or below CE, = that four digits do not differ: higher is better for "
+        "Dice and IoU, lower for pixel error. A difference within the spreads is no finding."
     )
 
 
