@@ -152,7 +152,7 @@ def test_a_wrong_description_is_refused(wrong):
         ({"demo.epochs.medseg-slices": 1}, "epochs.medseg-slices: there are phantoms of acdc and covid19 alone"),
         (
             {"datasets.brats": {"kind": "published"}},
-            "datasets.brats is not one of the published ones that are known: acdc, covid19, acdc-test",
+            "datasets.brats is not one of the published ones that are known: acdc, covid19, hippocampus, acdc-test",
         ),
         ({"datasets.my data": GIVEN}, "datasets.my data"),
         ({"datasets.mine": GIVEN | {"masks": "gt/{name}.png"}}, "datasets.mine: Value error, images and masks must"),

@@ -58,7 +58,8 @@ def prepare(stage, study="demo", dataset="acdc"):
     return paths.raw(study, dataset)
 
 
-def test_the_layout_of_acdc_slices(project, stage):
+def test_the_layout_of_acdc_slices(project, stage, edit_params):
+    edit_params(project, {"demo.grid.size": 256})
     root = prepare(stage)
     assert stage("preprocess", "--study", "demo", "--dataset", "acdc") is None
     made = slices.load(*paths.slices("demo", "acdc"))

@@ -169,7 +169,7 @@ def test_it_is_written_and_the_rest_stays(added, project, options, answer):
     assert "now: cedice data check mine" in added(*options, answer=answer)
     after = (project / "params.yaml").read_text(encoding="utf-8")
     gone = (Counter(before.splitlines()) - Counter(after.splitlines())).elements()
-    assert sorted(line.split(":")[0].strip() for line in gone) == ["epochs", "train"]  # those of own
+    assert sorted(line.split(":")[0].strip() for line in gone) == ["batch_size", "epochs", "learning_rate"]  # own's
     described = params.load()
     assert described.datasets["mine"].images == "{patient}/image.nii.gz"
     assert (described.own.epochs, described.own.train.batch_size) == ({"mine": 100}, 4)

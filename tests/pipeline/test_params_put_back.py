@@ -69,11 +69,11 @@ def test_a_failure_ends_it_before_the_next_data_set(folder, edit_params):
 
 
 def test_what_is_edited_meanwhile_stays(folder):
-    edit = "file.write_text(file.read_text().replace('learning_rate: 0.02', 'learning_rate: 0.1'))"
+    edit = "file.write_text(file.read_text().replace('batch_size: 4', 'batch_size: 5'))"
     put(f"file = pathlib.Path('params.yaml'); {edit}")
     before = Path("params.yaml").read_text()
     assert repro.repro("small") == 0
-    assert Path("params.yaml").read_text() == before.replace("learning_rate: 0.02", "learning_rate: 0.1") != before
+    assert Path("params.yaml").read_text() == before.replace("batch_size: 4", "batch_size: 5") != before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -206,6 +206,7 @@ def check_keeping(built: Path, done: Callable[..., str], command: Callable[..., 
     assert f"{kept} written" in output
     files = {path.relative_to(built / kept).as_posix() for path in (built / kept).rglob("*.*")}
     kinds = ("counts/{}/ce_dl-seed0.csv", "counts/{}/ce_dl-seed0-averaged.csv", "history/{}/ce_dl-seed0.csv")
+    kinds += ("calibration/{}/ce_dl-seed0.csv", "calibration/{}/ce_dl-seed0-averaged.csv")
     tables = [kind.format(dataset) for kind in (*kinds, "epochs/{}/ce_dl-seed0.csv.gz") for dataset in params.DATASETS]
     records = [f"runs/{dataset}/ce_dl-seed0.json" for dataset in params.DATASETS]
     assert files == {"dvc.lock", "params.yaml", *records, *tables}

@@ -16,8 +16,11 @@ def test_a_run_says_what_it_left_out_and_how_to_get_it():
         "left out: the trainings of small, which need the archives; `make small` runs them",
         "left out: the trainings of paper, which need the archives and a CUDA GPU; `make paper` runs them",
         "left out: the trainings of recipe, which need the archives; `make recipe` runs them",
+        "left out: the trainings of outlook, which need the archives; `make outlook` runs them",
+        "left out: the trainings of attention, which need the archives; `make attention` runs them",
+        "left out: the trainings of transformer, which need the archives; `make transformer` runs them",
     ]  # nothing of `own`, which has no data set yet
-    assert [line.split()[5] for line in job("small", studies=["demo", "small"]).left_out] == ["paper,", "recipe,"]
+    assert [line.split()[5] for line in job("small", studies=["demo", "small"]).left_out[:2]] == ["paper,", "recipe,"]
 
 
 def test_the_log_calls_a_phantom_synthetic():

@@ -25,6 +25,7 @@ def test_folders_without_files_are_absent(project):
         workspace.select(copy, "small", ["covid19"], [0, 2])
         parameters = yaml.safe_load((copy / "params.yaml").read_text())
         run = {"studies": ["small"], "datasets": ["covid19"], "losses": ["ce", "ce_dl"], "seeds": [0, 2]}
+        run["mixtures"] = ["labels", "rule"]
         assert (parameters["run"], parameters["reports"]) == (run, ["small"])
     assert not list((project / ".cedice").iterdir())
 

@@ -19,8 +19,8 @@ def stages() -> list[tuple[str, ...]]:
     losses = [(*LOSS[:1], dataset, *LOSS[2:3], loss, *LOSS[4:]) for dataset in ("acdc", "covid19") for loss in ("ce", "ce_dl")]
     sets = [(name, *LOSS[:1], dataset) for dataset in ("acdc", "covid19") for name in ("download", "preprocess")]
     made = [(name, *loss) for loss in losses for name in ("train", "evaluate", "measure")]
-    reports = [(name,) for name in ("samples", "table", "breakdown", "conventions", "verdict", "plot", "page")]
-    return [*sets, *made, *reports]
+    reports = ("samples", "table", "breakdown", "conventions", "verdict", "plot", "noise", "difference", "page")
+    return [*sets, *made, *((name,) for name in reports)]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def add_dataset(name: str, entry: dict[str, Any], epochs: int, train: dict[str, 
         raise CediceError("ruamel.yaml is not installed, which comes with DVC: pip install '.[pipeline]'") from error
     yaml_file = YAML()
     yaml_file.preserve_quotes, yaml_file.width = True, 10_000  # long lines stay
+    yaml_file.indent(mapping=2, sequence=4, offset=2)
     whole = yaml_file.load(path.read_text(encoding="utf-8"))
     if not whole["own"]["epochs"]:
         whole["own"]["train"].update(train)
