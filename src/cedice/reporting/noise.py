@@ -175,9 +175,9 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
             axes.set_xticks(places, labels, fontsize=7)
             axes.set(title=words, ylabel="adds to the standard error" if measure == PRIMARY else "")
             axes.margins(x=0.2)
-            if len(rows):
+            if (rows["error"] > 0).any():
                 axes.set_yscale("log")
-            else:
+            if rows.empty:
                 axes.text(0.5, 0.5, "not told", ha="center", transform=axes.transAxes)
         handles = [Line2D([], [], color=colour, marker=mark, ls="none", label=words) for words, colour, mark in _PARTS.values()]
         handles.append(Line2D([], [], color="#222222", marker="_", ls="none", markersize=14, label="all together"))
