@@ -8,8 +8,8 @@ paired differences, in a two-way analysis of variance with random effects:
     df = num² / (MS_s² / (S − 1) + MS_p² / (P − 1) + MS_e² / ((S − 1)(P − 1))),    S − 1 where MS_p ≤ MS_e
 
 (Satterthwaite, Biometrics Bull. 2:110–114, 1946), and mean / se is compared with Student's t. Where MS_s is small and MS_p and
-MS_e nearly cancel, df falls below one, and next to nothing is called. Two more numbers describe these very
-trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
+MS_e nearly cancel, df falls below one: the interval may be without end, and next to nothing is called. Two more numbers describe
+these very trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
 `python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
 """
 
@@ -22,7 +22,7 @@ from scipy import optimize, special, stats
 RESAMPLES = 10_000
 LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
 POWER = 0.8
-_HOPELESS = 1000.0  # t beyond which nothing is worth finding, and SciPy's noncentral t does not compute
+_HOPELESS = 1000.0  # t beyond which nothing is worth finding or saying, and SciPy's noncentral t does not compute
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
     p_units = float(stats.wilcoxon(by_unit).pvalue) if by_unit.any() else 1.0
     agreeing = int((np.sign(by_seed) == np.sign(mean)).sum())
     error, freedom = crossed(differences) if seeds > 1 else (math.nan, math.nan)
-    half = error * stats.t.ppf(1 - LEVEL / 2, freedom)
+    critical = stats.t.ppf(1 - LEVEL / 2, freedom)
+    half = math.inf if critical > _HOPELESS else error * critical
     tested = (error, freedom, float(mean - half), float(mean + half), *p_values(mean, error, freedom, margin))
     return Paired(mean, *tested, boot_low, boot_high, p_units, units, seeds, agreeing)
 

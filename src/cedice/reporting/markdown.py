@@ -48,7 +48,9 @@ def number(value: float | None, sign: str = "", digits: str = ".4f") -> str:
     """ "0.9000", with ``sign`` "+" "+0.9000"; "1e+12" for a number beyond 10,000, "∞"; "–" for None and NaN."""
     if value is None or _lacks(value):
         return "–"
-    return "∞" if math.isinf(value) else f"{value:{sign}{digits if abs(value) < _LONG else '.0e'}}"
+    if math.isinf(value):
+        return f"{'-' if value < 0 else sign}∞"
+    return f"{value:{sign}{digits if abs(value) < _LONG else '.0e'}}"
 
 
 def spread(mean: float | None, std: float | None = None, sign: str = "") -> str:
