@@ -1,6 +1,7 @@
 """Hold the Dice term's effect in several networks side by side: of a study, and of those that are alike in all but the network.
 
-Writes `reports/networks`, from the studies of which there are a verdict and all counts; where there is none, it says so.
+Writes `reports/networks`, from the studies of which there are a verdict and all counts; where there is none, it says so. Beside
+it what accuracy costs, where `benchmarks/cost.py` has measured.
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cedice import params, paths
+from cedice.analysis import experiments, pareto
 from cedice.analysis.heterogeneity import Heterogeneity, heterogeneity
 from cedice.analysis.statistics import holm
 from cedice.evaluation.counts import pooled_headline, regions, same_slices
@@ -16,6 +18,7 @@ from cedice.evaluation.runs import Runs, decisive, load
 from cedice.files import replacing, save_figure, write_csv, write_text
 from cedice.params import LOSSES
 from cedice.pipeline.stage import Job, run
+from cedice.reporting import pareto as pareto_report
 from cedice.reporting.heterogeneity import forest, markdown, nothing
 from cedice.tables import read_table
 
@@ -38,7 +41,19 @@ def write(job: Job) -> None:
             write_csv(new / "networks.csv", rows, float_format="%.6g")
             save_figure(forest(rows, job.params.margins.dice, readout), new / "networks.png")
             write_text(new / "networks.md", markdown(rows, tests, corrected, readout))
+            _costs(job, runs, readout, new)
     print(f"{target} written, of {', '.join(runs) or 'no study yet'}")
+
+
+def _costs(job: Job, runs: dict[str, Runs], readout: str, folder: Path) -> None:
+    """What accuracy costs, of these networks and the kept experiments of the study, once `benchmarks/cost.py` was run."""
+    measured = paths.reports(job.study) / "cost.csv"
+    if measured.is_file():
+        kept = [each.runs for each in experiments.load(job.study, job.params, readout)]
+        points = pareto.points([*runs.values(), *kept], pd.read_csv(measured))
+        write_csv(folder / "cost.csv", points, float_format="%.6g")
+        save_figure(pareto_report.plot(points), folder / "cost.png")
+        write_text(folder / "cost.md", pareto_report.markdown(points, readout))
 
 
 def _complete(job: Job) -> bool:

@@ -13,6 +13,7 @@ from conftest import ROOT
 from monai.networks.nets import BasicUNet
 from safetensors.torch import load_file
 
+from cedice import networks
 from cedice.cli import parser
 from cedice.data.intensity import Intensity
 from cedice.inference import model_file, released
@@ -24,11 +25,11 @@ from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 
-@pytest.mark.parametrize("classes", [2, 4])
-def test_onnx_agrees_with_torch(tmp_path, classes):
-    arguments = {"in_channels": 1, "out_channels": 1 if classes == 2 else 4, "base_channels": 4, "depth": 3}
+@pytest.mark.parametrize(("classes", "named"), [(2, {}), (4, {}), (4, {"network": "attention_unet"})])
+def test_onnx_agrees_with_torch(tmp_path, classes, named):
+    arguments = named | {"in_channels": 1, "out_channels": 1 if classes == 2 else 4, "base_channels": 4, "depth": 3}
     torch.manual_seed(0)
-    network = UNet(**arguments).train()
+    network = networks.build(arguments).train()
     for _ in range(3):  # running means and variances as training leaves them, not 0 and 1
         network(torch.rand(4, 1, 64, 64))
     names = tuple("abcd"[:classes])

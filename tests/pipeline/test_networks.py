@@ -11,6 +11,12 @@ from cedice.paths import READOUTS, Training
 
 STUDIES = {"outlook": 0.02, "attention": 0.02, "transformer": 0.1}  # what the Dice term adds to the share of hits
 
+NETWORKS = {
+    "outlook": {"base_channels": 8, "depth": 4, "norm": "batch"},
+    "attention": {"network": "attention_unet", "base_channels": 8, "depth": 4},
+    "transformer": {"network": "swin_unetr", "feature_size": 12},
+}
+
 
 def results(study: str, gain: float) -> None:
     """Counts, histories and records of six slices, and the verdict's rows, as that study's stages write them."""
@@ -28,7 +34,11 @@ def results(study: str, gain: float) -> None:
             for readout in READOUTS:
                 write_csv(paths.counts(training, readout), pd.DataFrame(counts))
             write_csv(paths.history(training), pd.DataFrame({"epoch": [1], "val_ce": [1.0], "averaged_val_ce": [1.0]}))
-            record = {"settings": {"classes": classes}, "wall_seconds": 120.0, "peak_memory_mb": {"main": 1500}}
+            record = {
+                "settings": {"classes": classes, "network": NETWORKS[study]},
+                "wall_seconds": 120.0,
+                "peak_memory_mb": {"main": 1500},
+            }
             write_json(paths.run_record(training), record)
         numbers = {
             "mean": gain,
@@ -58,6 +68,22 @@ def test_networks_are_compared_as_far_as_they_are_there(project, stage):
     text = " ".join((folder / "networks.md").read_text(encoding="utf-8").split())
     assert "**COVID-19.** The Dice term's effect differs between networks (F(2, " in text
     assert "U-Net +0.0200, attention U-Net +0.0200, Swin UNETR +0.1000." in text
+    costs = [
+        ("unet", 8, 4, None, 5, 9.0, None),
+        ("attention_unet", 8, 4, None, 6, 12.0, 8.0),
+        ("swin_unetr", None, None, 12, 9, 80, 50),
+    ]
+    columns = ["network", "base_channels", "depth", "feature_size", "parameters", "torch_ms", "int8_ms"]
+    measured = pd.DataFrame(costs, columns=columns).assign(gflop=1.0, onnx_ms=5.0, real_time=[True, True, False])
+    write_csv(paths.reports("outlook") / "cost.csv", measured)
+    assert stage("networks", *name) is None
+    text = (folder / "cost.md").read_text(encoding="utf-8")
+    assert "| COVID-19 | Swin UNETR 12 | 5 |" in text
+    rows = pd.read_csv(folder / "cost.csv").set_index(["dataset", "network"])
+    assert rows["torch_ms_best"].loc[[("covid19", "unet"), ("covid19", "swin_unetr")]].all()  # the cheapest and the best
+    assert rows["onnx_ms_best"].sum() == 2  # at one cost the best alone
+    assert not rows.loc[("covid19", "unet"), "int8_ms_best"]
+    assert (folder / "cost.png").is_file()
     table = pd.read_csv(folder / "networks.csv")
     assert list(table["network"]) == ["unet"] * 2 + ["attention_unet"] * 2 + ["swin_unetr"] * 2
     assert table.loc[0, "minutes"] == 2

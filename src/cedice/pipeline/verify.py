@@ -39,7 +39,8 @@ from cedice.training import provenance
 RELEASED = Path("models/released")
 _TURNED = 1e-3
 _OF_TRAININGS = ("history", "epochs", "runs", "counts", "calibration", "surfaces", "targets", "errors", "volumes")
-_MADE_FROM = ("data", *_OF_TRAININGS, "experiments", "mixture")  # folders that are not made again
+_BY_HAND = ("cost.csv", "rates.csv", "rates.md")
+_MADE_FROM = ("data", *_OF_TRAININGS, "experiments", "mixture", *_BY_HAND)  # what is not made again
 
 
 def verify(root: Path, say: Callable[[str], None]) -> list[str]:
