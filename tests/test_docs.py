@@ -289,7 +289,8 @@ def stages(run: dict[str, list]) -> set[str]:
     found = set()
     for name, stage in DVC["stages"].items():
         lists = [run[values.strip("${}").removeprefix("run.")] for values in stage.get("matrix", {}).values()]
-        found |= {f"{name}@{'-'.join(map(str, combination))}" for combination in itertools.product(*lists)} if lists else {name}
+        of = {f"{name}@{'-'.join(map(str, combination))}" for combination in itertools.product(*lists)} if lists else set()
+        found |= {name, *of}  # the name alone is all of them
     return found
 
 
