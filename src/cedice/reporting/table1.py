@@ -26,15 +26,7 @@ Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
 Units = dict[str, str]
 Folds = dict[str, int]
-_SETTINGS = (
-    "network",
-    "channels",
-    "norm",
-    "device",
-    "precision",
-    "torch",
-    "revision",
-)  # of a training; told once where all agree
+_SETTINGS = ("network", "channels", "norm", "device", "precision", "torch", "revision")  # of a training; told once where alike
 
 
 def markdown(
