@@ -20,8 +20,8 @@ from cedice.params import LOSSES
 from cedice.pipeline import keep
 
 # Of the averaged networks' foreground. Another processor sums in another order, and a training amplifies it: by 0.016 Dice at
-# most among the eight that `benchmarks/processors.py` measured here, by 0.009 in their root mean square. Four draws of that pass
-# 0.02 in one of eight cases, and 0.03 in one of two hundred. On the machine that made the numbers nothing differs at all.
+# most among the eight that `benchmarks/processors.py` measured here, by 0.009 in their root mean square. Four draws of that
+# pass 0.02 in one of eight cases, and 0.03 in one of two hundred. On the machine that made the numbers nothing differs at all.
 TOLERANCE = {"dice": 0.03, "iou": 0.05, "pixel_error": 0.005}
 
 

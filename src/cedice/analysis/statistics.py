@@ -8,9 +8,9 @@ paired differences, in a two-way analysis of variance with random effects:
     df = num² / (MS_s² / (S − 1) + MS_p² / (P − 1) + MS_e² / ((S − 1)(P − 1))),    S − 1 where MS_p ≤ MS_e
 
 (Satterthwaite, Biometrics Bull. 2:110–114, 1946), and mean / se is compared with Student's t. Where MS_s is small and MS_p and
-MS_e nearly cancel, df falls below one: the interval may be without end, and next to nothing is called. Two more numbers describe
-these very trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings scatter:
-`python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
+MS_e nearly cancel, df falls below one: the interval may be without end, and next to nothing is called. Two more numbers
+describe these very trainings on other patients: Wilcoxon's test and a bootstrap of patients. They decide nothing, for trainings
+scatter: `python benchmarks/false_alarms.py` draws how often they would call a difference where there is none.
 """
 
 import math
