@@ -4,6 +4,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cedice.analysis.pareto import COSTS
 from cedice.paper import NETWORK_TITLES, READOUT_TITLES, titles
@@ -59,6 +60,9 @@ def plot(points: pd.DataFrame) -> Figure:
                 if cost.endswith("_ms"):
                     axes.axvline(REAL_TIME, color="#D55E00", linewidth=0.9, linestyle="--")
                 axes.set(xscale="log", xlabel=told, ylabel="foreground Dice", title=plain(title))
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+                axes.xaxis.set_major_formatter("{x:g}")
+                axes.xaxis.set_minor_formatter(NullFormatter())
         handles = [
             Line2D([], [], color="#0072B2", marker=marker, linestyle="none", label=NETWORK_TITLES[kind])
             for kind, marker in _MARKERS.items()
