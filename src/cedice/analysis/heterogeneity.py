@@ -43,6 +43,6 @@ def heterogeneity(differences: np.ndarray) -> Heterogeneity:
     total, freedom = of_trainings, float(freedoms[0])
     if of_units > of_rest:
         total += of_units - of_rest
-        freedom = max(total**2 / (squares**2 / freedoms).sum(), float(freedoms[:2].min()))
+        freedom = float(total**2 / (squares**2 / freedoms).sum())
     ratio = float(of_networks / total) if total else 0.0
     return Heterogeneity(ratio, networks - 1, freedom, float(stats.f.sf(ratio, networks - 1, freedom)))
