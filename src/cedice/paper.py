@@ -7,10 +7,7 @@ LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
 CONVENTION_TITLES = {"with_background": "including background", "foreground": "foreground only"}
 READOUT_TITLES = {"last": "last epoch", "averaged": "averaged"}  # of the networks that are read from a training
 NETWORK_TITLES = {"unet": "U-Net", "attention_unet": "attention U-Net", "swin_unetr": "Swin UNETR"}
-NAMING_TITLES = {  # of the components of a mixture
-    "labels": "components named by labels, not trained on them",
-    "rule": "components named by a stated rule alone",
-}
+NAMING_TITLES = {"labels": "named by labels", "rule": "named by a rule"}  # of the components of a mixture
 LOSS_COLOURS = {"ce": "#4477AA", "ce_dl": "#CC3311"}  # told apart by every kind of colour vision, and in grey
 DICE_ALONE = 1e6  # CE's share of the gradient is then about 10⁻⁶, and Adam does not mind the scale of a loss
 _DATASET_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order

@@ -179,9 +179,9 @@ def test_a_mixture_is_a_row_without_spread():
     runs = runs_with(20, 10)
     tables = {"last": table1.summary(runs, "last")}
     text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS, ONE)
-    row = f"| ours, foreground only | Gaussian mixture | {NAMING_TITLES['labels']} | 0.6667 | 0.5000 | 0.2500 | – | – | – |"
+    row = f"| ours, foreground only | mixture | {NAMING_TITLES['labels']} | 0.6667 | 0.5000 | 0.2500 | – | – | – |"
     assert row in text
-    assert "not trained on them: COVID-19 3 of intensity and position." in " ".join(text.split())
+    assert "Components named by labels: COVID-19 3 of intensity and position." in " ".join(text.split())
     rows = (
         table1.csv_rows(tables, mixtures).query("readout == 'mixture'").set_index(["dataset", "loss", "convention", "metric"])
     )

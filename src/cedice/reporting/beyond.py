@@ -24,7 +24,8 @@ def beyond(asked: list[dict[str, Any]]) -> list[str]:
     if not asked:
         return []
     named = titles(row["dataset"] for row in asked)
-    heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE", "95 % interval", "p (Holm)", "detectable", "n"]
+    heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
+    heads += ["95 % interval", "p (Holm)", "detectable difference", "n"]
     rows = []
     for row in asked:
         cells = [named[row["dataset"]], row["statement"], f"**{row['verdict']}**", number(row["mean"], "+")]

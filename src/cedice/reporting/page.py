@@ -98,7 +98,7 @@ def _mixtures(study: str, datasets: list[str]) -> list[dict]:
     figures = []
     for (dataset, name), (naming, title) in itertools.product(titles(datasets).items(), NAMING_TITLES.items()):
         file = paths.mixture(study, dataset, naming) / "samples.png"
-        figures += [_figure(file, f"{name}: Gaussian mixture, {title}")] if file.is_file() else []
+        figures += [_figure(file, f"{name}: Gaussian mixture, components {title}")] if file.is_file() else []
     return [_section("mixtures", "Without a network: Gaussian mixtures", "".join(figures))] if figures else []
 
 

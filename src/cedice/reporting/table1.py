@@ -106,7 +106,7 @@ def _mixtures(mixtures: Mixtures, columns: list[tuple[str, str]]) -> list[list[s
     rows = []
     for convention, (naming, fitted) in itertools.product(CONVENTION_TITLES, mixtures.items()):
         cells = [number(fitted[name].values[convention][metric] if name in fitted else None) for name, metric in columns]
-        rows.append([f"ours, {CONVENTION_TITLES[convention]}", "Gaussian mixture", NAMING_TITLES[naming], *cells])
+        rows.append([f"ours, {CONVENTION_TITLES[convention]}", "mixture", NAMING_TITLES[naming], *cells])
     return rows
 
 
@@ -122,10 +122,10 @@ def _about_mixtures(mixtures: Mixtures) -> list[str]:
         ]
         made.append(f"{NAMING_TITLES[naming]}: {', '.join(of)}")
     about = (
-        "A Gaussian mixture is no network, and no label enters its fit to pixels of the training slices. Named by labels, the "
-        "training labels choose its features and the number of its components, and say which class a component is; named by a "
-        "rule, no label is looked at: its components are ordered by brightness. It is fitted once, so that it has no spread. "
-        f"Components: {'; '.join(made)}."
+        "A mixture of Gaussians is no network, and no label enters its fit to pixels of the training slices. Components named by "
+        "labels are not trained on them: the training labels choose its features and the number of its components, and say "
+        "which class a component is. Named by a rule, no label is looked at: its components are ordered by brightness. It is "
+        f"fitted once, so that it has no spread. Components {'; '.join(made)}."
     )
     return [wrapped(about), ""]
 
