@@ -122,10 +122,10 @@ def _about_mixtures(mixtures: Mixtures) -> list[str]:
         ]
         made.append(f"{NAMING_TITLES[naming]}: {', '.join(of)}")
     about = (
-        "A mixture of Gaussians is no network, and no label enters its fit to pixels of the training slices. Components named by "
-        "labels are not trained on them: the training labels choose its features and the number of its components, and say "
-        "which class a component is. Named by a rule, no label is looked at: its components are ordered by brightness. It is "
-        f"fitted once, so that it has no spread. Components {'; '.join(made)}."
+        "A mixture of Gaussians is no network, and no label enters its fit to pixels of the training slices. Components named "
+        "by labels are not trained on them: the training labels choose its features and the number of its components, and "
+        "say which class a component is. Named by a rule, no label is looked at: its components are ordered by brightness. It "
+        f"is fitted once, so that it has no spread. Components {'; '.join(made)}."
     )
     return [wrapped(about), ""]
 
