@@ -9,6 +9,7 @@ from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.tabulate import tabulate
 from cedice.files import replacing, save_figure, write_csv, write_json
 from cedice.mixture.model import named_by_labels, named_by_rule
+from cedice.paper import titles
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.samples import predictions
 
@@ -26,7 +27,8 @@ def write(job: Job) -> None:
     labels = np.stack([mixture.predict(image) for image in validation.images])
     counts = tabulate(labels, validation.masks, validation.index, classes)
     values = {name: value["dice"] for name, value in pooled_headline(counts).items()}
-    told = f"{job.title(job.dataset)}, a mixture named by {'the training labels' if naming == 'labels' else 'brightness alone'}"
+    name = titles([job.dataset])[job.dataset]
+    told = f"{job.title(name)}, a mixture named by {'the training labels' if naming == 'labels' else 'brightness alone'}"
     with replacing(paths.mixture(job.study, job.dataset, naming), folder=True) as new:
         write_csv(new / "counts.csv", counts)
         write_json(new / "choice.json", [each.described() for each in tried])

@@ -87,7 +87,7 @@ def demo(hour: Hour, folder: Path, quick: bool) -> None:
 
 def sweep(hour: Hour) -> None:
     hour.run("git commit --quiet --all --message 'Numbers of this machine'")
-    kept = "--copy-paths=reports/demo/{data,history,runs,counts}"
+    kept = "--copy-paths=reports/demo/{data,history,epochs,runs,counts,calibration}"
     hour.run(f"dvc exp run --queue {kept} -S 'loss.ce_dl.alpha=0.5,2' table@demo")
     hour.run("dvc queue start --jobs 1")
     while re.search("Queued|Running", hour.run("sleep 20; dvc queue status")):
