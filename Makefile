@@ -20,7 +20,7 @@ demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU
 	fi
 	@echo 'DVC       `dvc status` also lists stages whose data is not here'
 
-small: $(READY)  ## Train on the real archives with 8 channels and 3 seeds: 2 hours on 2 CPU cores with bfloat16.
+small: $(READY)  ## Train on the real archives with 8 channels for 100 epochs: one CUDA GPU, or half a day to a day on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
 	dvc repro claims experiments
 

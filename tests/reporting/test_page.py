@@ -67,7 +67,7 @@ def test_it_can_be_read_by_those_who_do_not_see_it(study):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_loads_without_a_word_and_its_controls_work(tmp_path, width):
     async def use(page):
-        assert await page.value("document.querySelectorAll('.uplot canvas').length") == 8
+        assert await page.value("document.querySelectorAll('.uplot canvas').length") == 14
         assert await page.value("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out sideways"
         await page.value("document.querySelectorAll('details').forEach(details => details.open = true)")
         await page.settle(0.3)

@@ -89,7 +89,7 @@ def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFra
     rows = []
     for experiment in experiments:
         if list(experiment.changes) == [f"{study}.{SPLIT}"]:
-            for dataset, loss in dict.fromkeys(key[:2] for key in base):
+            for dataset, loss in dict.fromkeys(key[:2] for key in base if key in experiment.runs):
                 rows += [_gained(base, experiment.runs, dataset, loss, metric) for metric in METRICS]
     return pd.DataFrame(rows)
 

@@ -164,5 +164,5 @@ def _picture(path: Path) -> str:
     scans = "samples" in (path.parent.name, path.stem)
     packed = io.BytesIO()
     with Image.open(path) as picture:
-        picture.convert("RGB").save(packed, "WEBP", lossless=not scans, quality=75, method=6)
+        picture.convert("RGB").save(packed, "WEBP", lossless=not scans, quality=45, method=6)
     return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
