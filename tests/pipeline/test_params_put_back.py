@@ -35,8 +35,9 @@ def put(does: str) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_it_names_the_study_while_dvc_runs_and_ends_with_dvcs_status(folder, status):
+def test_it_names_the_study_while_dvc_runs_and_ends_with_dvcs_status(folder, edit_params, status):
     put(f"sys.exit({status})")
+    edit_params(folder, {"small.seeds": [0, 1, 2]})
     before = Path("params.yaml").read_bytes()
     assert repro.repro("small") == status
     assert Path("params.yaml").read_bytes() == before
