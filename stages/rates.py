@@ -61,12 +61,14 @@ def compare(job: Job, dataset: str) -> tuple[list[dict[str, Any]], list[Path]]:
     rows, files = [], []
     for loss, rate in itertools.product(LOSSES, rates.CANDIDATES):
         training = Training(job.study, dataset, loss, rates.SEED)
-        given = replace(settings.of(job.params, training, len(job.classes(dataset))), learning_rate=rate)
+        given = settings.of(job.params, training, len(job.classes(dataset)))
+        given = replace(given, learning_rate=rate, epochs=rates.epochs(given.epochs))
         file = checkpoints.path(checkpoints.key(given.described() | inputs))
-        last = train(train_data, val_data, given, file, f"{training} rate {rate:g}").history[-1]
-        told = {"dice_foreground": last["dice_foreground"], rates.MEASURE: last[rates.MEASURE]}
+        history = train(train_data, val_data, given, file, f"{training} rate {rate:g}").history
+        told = {measure: history[-1][measure] for measure in ("dice_foreground", rates.MEASURE)}
+        cost = {"minutes": sum(row["seconds"] for row in history) / 60, "device": inputs["device"]}
         sizes = {"train_slices": len(train_data), "val_slices": len(val_data)}
-        rows.append({"dataset": dataset, "loss": loss, "learning_rate": rate, **sizes, **told})
+        rows.append({"dataset": dataset, "loss": loss, "learning_rate": rate, "epochs": given.epochs, **sizes, **told, **cost})
         files.append(file)
     return rows, files
 

@@ -39,7 +39,7 @@ def test_dice_and_iou_agree_with_monai(seed):
 
 
 @given(st.integers(0, 2**31), st.integers(2, 6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_identities(seed, classes):
     prediction, target = maps(seed, classes)
     tp, fp, fn = region_counts(prediction, target, classes)

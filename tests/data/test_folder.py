@@ -179,7 +179,7 @@ PIECE = st.text(ALPHABET, min_size=1, max_size=6)
 
 
 @given(st.lists(PIECE, min_size=1, max_size=3), PIECE)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_pattern_finds_what_it_was_filled_with(folders, name):
     """Whatever the names: a field is one whole piece where / stands on both sides of it."""
     source = own(images="in/" + "/".join(f"{{{letter}}}" for letter in "abc"[: len(folders)]) + "/{name}.png",

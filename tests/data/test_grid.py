@@ -18,7 +18,7 @@ LENGTHS, PIXELS = st.integers(1, 300), st.floats(0.5, 3)
 
 
 @given(LENGTHS, PIXELS, st.sampled_from([16, 64, 160]), st.sampled_from([1.0, 1.5, "native"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_constant_stays_one_within_the_slice_and_is_0_beyond(length, pixel, size, spacing):
     grid = Grid(size, spacing)
     onto, back = grid.onto(length, pixel), grid.back(length, pixel)
@@ -32,7 +32,7 @@ def test_a_constant_stays_one_within_the_slice_and_is_0_beyond(length, pixel, si
 
 
 @given(LENGTHS, st.integers(1, 120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_native_pads_or_crops_and_comes_back_exactly(length, size):
     grid, image = Grid(size, "native"), np.random.default_rng(length).integers(0, 256, (length, length)).astype(np.uint8)
     on = grid.image(image.astype(np.float32), (1, 1))
@@ -47,7 +47,7 @@ def test_native_pads_or_crops_and_comes_back_exactly(length, size):
 
 
 @given(st.integers(20, 300), PIXELS, st.sampled_from([64, 160]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_place_in_mm_stays_where_it_is_about_the_centre(length, pixel, size):
     """The weights of a pixel have their centre of mass where the pixel is, in mm from the middle, but at the edges."""
     grid = Grid(size, 1.5)

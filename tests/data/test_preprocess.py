@@ -39,7 +39,7 @@ def test_masks_take_the_nearest_pixel():
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 2**31))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_size_becomes_a_slice_without_inventing_a_label_or_leaving_the_range(height, width, seed):
     random = np.random.default_rng(seed)
     labels = random.choice(np.array(sorted(set(random.integers(0, 256, 4))), np.uint8), (height, width))

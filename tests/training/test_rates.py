@@ -39,7 +39,7 @@ def test_too_few_patients_are_one_line():
 def table(dice: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"dataset": dataset, "loss": loss, "learning_rate": rate, rates.MEASURE: value}
+            {"dataset": dataset, "loss": loss, "learning_rate": rate, rates.MEASURE: value, "minutes": 15, "device": "a CPU"}
             for (dataset, loss), values in dice.items()
             for rate, value in zip((0.03, 0.001, 0.01), values, strict=True)
         ]
@@ -61,6 +61,12 @@ def test_the_highest_mean_is_chosen_and_of_equal_ones_the_lower_rate():
     assert "**CE 0.001, CE + DL 0.01.**" in text
     assert "| CE + DL | 0.01 | 1.0000 | 0.5000 | 0.7500 | chosen |" in text
     assert text.count("chosen |") == 2
+    assert "took 3.0 hours on a CPU." in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("of_study", "here"), [(150, 75), (27, 13), (1, 1)])
+def test_these_trainings_have_half_of_the_epochs(of_study, here):
+    assert rates.epochs(of_study) == here
 
 
 def test_a_missing_training_chooses_nothing():
@@ -100,7 +106,7 @@ def test_only_patients_who_train_have_a_say(project, stage, edit_params, monkeyp
     def trained(train_data, val_data, given, *_):
         seen.append([set(index["patient"].iloc[data.rows.numpy()]) for data in (train_data, val_data)])
         tried.append((given.alpha, given.learning_rate))
-        return loop.Trained({}, [{"dice_foreground": 0.5, rates.MEASURE: 0.5}], np.zeros(0))
+        return loop.Trained({}, [{"dice_foreground": 0.5, rates.MEASURE: 0.5, "seconds": 1.0}], np.zeros(0))
 
     monkeypatch.setattr(loop, "train", trained)
     assert stage("rates", "--study", "demo") is None

@@ -30,6 +30,11 @@ def inner(patients: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(~validates), np.flatnonzero(validates)
 
 
+def epochs(of_study: int) -> int:
+    """The length of each of these trainings: half of the study's, at least one epoch, so that the choice costs little."""
+    return max(1, of_study // 2)
+
+
 def chosen(table: pd.DataFrame) -> dict[str, float]:
     """{loss: the rate with the highest mean of `MEASURE` over the data sets}, the lower of equal ones.
 
