@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
@@ -47,10 +47,13 @@ def test_native_pads_or_crops_and_comes_back_exactly(length, size):
 
 
 @given(st.integers(20, 300), PIXELS, st.sampled_from([64, 160]))
+@example(21, 1.5, 64)
 @settings(max_examples=60)
 def test_a_place_in_mm_stays_where_it_is_about_the_centre(length, pixel, size):
-    """The weights of a pixel have their centre of mass where the pixel is, in mm from the middle, but at the edges."""
+    """The weights of a pixel have their centre of mass where the pixel is, in mm from the middle, but at the edges. Pixels as
+    wide as the grid's are copied, so that an odd slice on an even grid is off by half a pixel."""
     grid = Grid(size, 1.5)
+    copied = pixel / 2 if pixel == 1.5 and (length - size) % 2 else 0
     ours = (np.arange(size) + 0.5 - size / 2) * 1.5
     theirs = (np.arange(length) + 0.5 - length / 2) * pixel
     for weights, to, of, reach in (
@@ -60,7 +63,7 @@ def test_a_place_in_mm_stays_where_it_is_about_the_centre(length, pixel, size):
         inner = np.abs(to) < min(np.abs(of).max(), np.abs(to).max()) - 2 * max(reach, pixel, 1.5)
         step = reach / (pixel if of is theirs else 1.5)
         error = np.abs(weights[inner] @ of - to[inner])
-        assert (error < (1e-4 if step <= 1 else 0.25 * reach)).all()
+        assert (error < copied + (1e-4 if step <= 1 else 0.25 * reach)).all()
 
 
 @pytest.mark.parametrize(("length", "size", "spacing"), [(120, 80, 1.5), (80, 120, 2 / 3), (100, 100, 1.0)])
