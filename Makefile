@@ -8,8 +8,8 @@ READY := .venv/ready
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 5 to 6 minutes on 2 CPU cores.
-	dvc repro page@demo
+demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 3 to 4 minutes on 2 CPU cores.
+	python -m cedice.pipeline.repro $@
 	@echo
 	@echo 'Table 1   reports/demo/table1.md'
 	@echo 'Figures   reports/demo/figures, reports/demo/samples'

@@ -51,7 +51,7 @@ def demo_again(clone: Path) -> None:
     path = clone / "reports/demo/summary.json"
     committed = json.loads(path.read_text())
     path.unlink()
-    run(clone, "dvc", "repro", "page@demo")
+    run(clone, sys.executable, "-m", "cedice.pipeline.repro", "demo")
     again = json.loads(path.read_text())
     for dataset, loss, (metric, tolerance) in itertools.product(committed["averaged"], LOSSES, TOLERANCE.items()):
         before, now = (summary["averaged"][dataset][loss]["foreground"][metric] for summary in (committed, again))

@@ -1,6 +1,7 @@
 """`python -m cedice.pipeline.repro STUDY`: `dvc repro` of one study, whatever params.yaml names in `run` and `reports`.
 
-These two keys name the study while DVC runs and are put back at its end; whatever else was edited meanwhile stays.
+These two keys name the study while DVC runs and are put back at its end; whatever else was edited meanwhile stays. So is
+`dvc.lock` with the study's stages alone (`cedice.pipeline.lock`).
 (`dvc exp run -S` would do the same, but asks for a Git identity, drops comments and leaves an experiment behind.)
 """
 
@@ -15,6 +16,7 @@ import yaml
 from cedice import params
 from cedice.errors import CediceError, reported
 from cedice.files import write_text
+from cedice.pipeline import lock
 
 _BLOCKS = {key: re.compile(rf"^{key}:.*(?:\n[ -].*)*", re.MULTILINE) for key in ("run", "reports")}
 
@@ -46,13 +48,15 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
     reports = list(dict.fromkeys([*project.reports, study]))
     try:
         signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
-        for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
-            run = {"studies": [study], "datasets": datasets, "losses": list(params.LOSSES), "seeds": seeds, "mixtures": namings}
-            for key, value in {"run": run, "reports": reports}.items():
-                _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
-            status = _dvc(f"page@{study}" if number == len(groups) else "measure", *(["mixture"] if namings else []))
-            if status:
-                break
+        with lock.alone(study, file.parent):
+            for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
+                losses = list(params.LOSSES)
+                run = {"studies": [study], "datasets": datasets, "losses": losses, "seeds": seeds, "mixtures": namings}
+                for key, value in {"run": run, "reports": reports}.items():
+                    _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
+                status = _dvc(f"page@{study}" if number == len(groups) else "measure", *(["mixture"] if namings else []))
+                if status:
+                    break
         return status
     finally:
         for key, block in before.items():

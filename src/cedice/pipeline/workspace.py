@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from cedice.params import NAMINGS
+from cedice.pipeline.lock import part
 
 _COPIED = ("dvc.yaml", "dvc.lock", ".dvcignore", "params.yaml", "src", "stages", "reports")
 _LINKED = ("data", "models")  # large, and never written to
@@ -27,6 +28,9 @@ def copied(root: Path, study: str) -> Iterator[Path]:
                 target = folder / path.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (os.link if path.relative_to(root).parts[0] in _LINKED else shutil.copy)(path, target)
+        lock = folder / "dvc.lock"
+        if lock.is_file():  # DVC is slow to read what is not asked
+            lock.write_text(part(lock.read_text(encoding="utf-8"), study), encoding="utf-8")
         (folder / ".dvc").mkdir()
         (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n")
         yield folder
