@@ -1,9 +1,9 @@
 """How often a difference is called where there is none, and where there is one: by each test that decides, and by units alone.
 
-`python benchmarks/false_alarms.py` draws differences of mean 0 with the variance components that the foreground Dice has in
-study `small`: of trainings, of units (patients or slices), and of the rest. It prints the share of draws that each rule calls
-at a level of 5 %, and the test that decides also at 0.5 %. "By units alone": Wilcoxon's p below 5 %, the bootstrap interval
-without 0, and all seeds of one sign.
+`python benchmarks/false_alarms.py` draws differences of mean 0 with the variance components that the foreground Dice of the
+averaged networks has in study `small`: of trainings, of units (patients or slices), and of the rest. It prints the share of
+draws that each rule calls at a level of 5 %, and the test that decides also at 0.5 %. "By units alone": Wilcoxon's p below
+5 %, the bootstrap interval without 0, and all seeds of one sign.
 
 Then five folds of 20 patients: how often `analysis.nested` calls a difference where there is none, and Student's t over the
 patients of all folds, which is no test; and how often it finds a difference, or that there is none that matters.
@@ -68,7 +68,7 @@ def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float]
     """The components in the differences of foreground Dice, as standard deviations, and the number of units."""
     dice = {
         loss: pd.DataFrame(
-            counts.regions(runs.Run.of(Training("small", dataset, loss, seed), "last").counts)["dice"] for seed in seeds
+            counts.regions(runs.Run.of(Training("small", dataset, loss, seed), "averaged").counts)["dice"] for seed in seeds
         )
         for loss in params.LOSSES
     }

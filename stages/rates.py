@@ -27,9 +27,9 @@ def write(job: Job) -> None:
     hardware.require(job.study, job.settings.hardware)
     hardware.tune()
     rows, files = [], []
-    for dataset in rates.DATASETS:
+    for dataset in rates.EPOCHS:
         check_name("dataset", dataset, job.datasets)
-    for dataset in rates.DATASETS:
+    for dataset in rates.EPOCHS:
         found, kept = compare(job, dataset)
         rows += found
         files += kept
@@ -62,7 +62,7 @@ def compare(job: Job, dataset: str) -> tuple[list[dict[str, Any]], list[Path]]:
     for loss, rate in itertools.product(LOSSES, rates.CANDIDATES):
         training = Training(job.study, dataset, loss, rates.SEED)
         given = settings.of(job.params, training, len(job.classes(dataset)))
-        given = replace(given, learning_rate=rate, epochs=rates.epochs(given.epochs))
+        given = replace(given, learning_rate=rate, epochs=rates.EPOCHS[dataset])
         file = checkpoints.path(checkpoints.key(given.described() | inputs))
         history = train(train_data, val_data, given, file, f"{training} rate {rate:g}").history
         told = {measure: history[-1][measure] for measure in ("dice_foreground", rates.MEASURE)}

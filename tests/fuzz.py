@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tiny
 import torch
 from PIL import Image
 
@@ -35,26 +36,11 @@ from cedice.files import read_arrays
 from cedice.inference import model_file
 from cedice.inference.model_file import Model
 from cedice.training import weights
-from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 SECONDS = 10
 ROOT = Path(__file__).parent.parent
-SETTINGS = Settings(
-    classes=2,
-    alpha=1.0,
-    epochs=1,
-    base_channels=1,
-    depth=1,
-    norm="batch",
-    padding="same",
-    learning_rate=0.01,
-    schedule="constant",
-    batch_size=1,
-    precision="float32",
-    deterministic=False,
-    seed=0,
-)
+SETTINGS = tiny.settings(base_channels=1, batch_size=1)
 
 
 @dataclass(frozen=True)

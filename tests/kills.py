@@ -23,29 +23,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import tiny
 import torch
 from safetensors import safe_open
 from tqdm import tqdm
 
 from cedice.training import checkpoints, loop
 from cedice.training.forward import Tensors
-from cedice.training.settings import Settings
 
-SETTINGS = Settings(
-    classes=3,
-    alpha=1.0,
-    epochs=12,
-    base_channels=4,
-    depth=2,
-    norm="batch",
-    padding="same",
-    learning_rate=0.01,
-    schedule="poly",
-    batch_size=4,
-    precision="float32",
-    deterministic=False,
-    seed=0,
-)
+SETTINGS = tiny.settings(classes=3, epochs=12, base_channels=4, depth=2, schedule="poly")
 FORK = multiprocessing.get_context("fork")  # importing torch anew for every kill would take most of the time
 
 

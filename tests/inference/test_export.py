@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import onnxruntime
 import pytest
+import tiny
 import torch
 from conftest import ROOT
 from monai.networks.nets import BasicUNet
@@ -21,7 +22,6 @@ from cedice.inference.model_file import Model
 from cedice.losses import CEDiceLoss
 from cedice.paths import READOUTS
 from cedice.training import weights
-from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 
@@ -51,21 +51,7 @@ def test_onnx_agrees_with_torch(tmp_path, classes, named):
 
 
 def test_weights_load_in_plain_torch(tmp_path):
-    settings = Settings(
-        classes=4,
-        alpha=1.0,
-        epochs=1,
-        base_channels=4,
-        depth=2,
-        norm="batch",
-        padding="same",
-        learning_rate=0.01,
-        schedule="constant",
-        batch_size=4,
-        precision="float32",
-        deterministic=False,
-        seed=0,
-    )
+    settings = tiny.settings(classes=4, base_channels=4, depth=2)
     config = settings.network()
     saved = {readout: UNet(**config) for readout in READOUTS}
     weights.save(tmp_path / "w.safetensors", saved, settings, {})

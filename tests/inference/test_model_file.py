@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from grey import NETWORK, by_grey, cedice, write_model
 from PIL import Image
@@ -17,7 +18,6 @@ from cedice.errors import CediceError
 from cedice.inference import model_file, release, released
 from cedice.inference.model_file import Model
 from cedice.training import weights
-from cedice.training.settings import Settings
 from cedice.unet import UNet
 
 CPU = torch.device("cpu")
@@ -67,21 +67,7 @@ def test_a_file_of_the_first_version_knows_no_orientation(tmp_path):
 )
 def test_a_trainings_weights_are_told_from_a_model_file(tmp_path, place, command):
     file = tmp_path / place
-    settings = Settings(
-        classes=3,
-        alpha=1.0,
-        epochs=1,
-        base_channels=2,
-        depth=1,
-        norm="batch",
-        padding="same",
-        learning_rate=0.01,
-        schedule="constant",
-        batch_size=4,
-        precision="float32",
-        deterministic=False,
-        seed=0,
-    )
+    settings = tiny.settings(classes=3)
     weights.save(file, {"last": UNet(**settings.network())}, settings, {})
     with pytest.raises(CediceError, match=f"the weights of a training.*{command}"):
         model_file.load(file, CPU)

@@ -64,11 +64,6 @@ def test_the_highest_mean_is_chosen_and_of_equal_ones_the_lower_rate():
     assert "took 3.0 hours on a CPU." in " ".join(text.split())
 
 
-@pytest.mark.parametrize(("of_study", "here"), [(150, 75), (27, 13), (1, 1)])
-def test_these_trainings_have_half_of_the_epochs(of_study, here):
-    assert rates.epochs(of_study) == here
-
-
 def test_a_missing_training_chooses_nothing():
     with pytest.raises(CediceError, match="ce lacks one"):
         rates.chosen(table(DICE).drop(index=0))
@@ -86,7 +81,7 @@ def test_the_committed_recipe_reaches_the_training():
     project = params.load(ROOT / "params.yaml")
     heart, lungs = (settings.of(project, Training("recipe", name, "ce_dl", 0), 2) for name in ("acdc", "covid19"))
     assert (heart.mirror_at_test, lungs.mirror_at_test) == ((), ("horizontal",))
-    assert (heart.dice, heart.schedule, heart.epochs) == ("batch", "poly", 70)
+    assert (heart.dice, heart.schedule, heart.epochs) == ("batch", "poly", 40)
     assert heart.learning_rate == project.recipe.train.rate("ce_dl")
 
 
@@ -97,7 +92,7 @@ def test_a_study_without_these_data_sets_is_one_line(project, stage):
 def test_only_patients_who_train_have_a_say(project, stage, edit_params, monkeypatch):
     """Of both sides of the inner split, whatever is trained; and all candidates train on the same."""
     edit_params(project, {"demo.source.patients": 7, "demo.split": "folds"})
-    monkeypatch.setattr(rates, "DATASETS", ("acdc",))
+    monkeypatch.setattr(rates, "EPOCHS", {"acdc": 1})
     for step in ("download", "preprocess"):
         assert stage(step, "--study", "demo", "--dataset", "acdc") is None
     index = read_table(paths.slices("demo", "acdc")[1])
@@ -120,7 +115,7 @@ def test_only_patients_who_train_have_a_say(project, stage, edit_params, monkeyp
 
 def test_a_rerun_trains_nothing_again_and_leaves_no_checkpoint(project, stage, edit_params, monkeypatch):
     edit_params(project, {"demo.source.patients": 7, "demo.epochs": {"covid19": 1, "acdc": 1}})
-    monkeypatch.setattr(rates, "DATASETS", ("covid19",))
+    monkeypatch.setattr(rates, "EPOCHS", {"covid19": 1})
     monkeypatch.setattr(rates, "CANDIDATES", (0.001, 0.01))
     for step in ("download", "preprocess"):
         assert stage(step, "--study", "demo", "--dataset", "covid19") is None

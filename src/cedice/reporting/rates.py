@@ -17,10 +17,10 @@ def markdown(trained: pd.DataFrame, chosen: dict[str, float], measure: str, stud
         wrapped(
             "The rate of each loss is the one with the highest foreground Dice of the averaged network after the last epoch, "
             f"as a mean over {' and '.join(datasets)}; of equal ones it is the lower. Data sets that are not named here take "
-            "these rates. Each number is from one training of half the study's epochs, seed 0, on patients that train in "
-            "fold 0: every fifth of them validated, the others trained. Nobody who validates in fold 0 had a say; who "
-            "validates in another fold may have. Rates whose numbers are close are not told apart by one training. All of "
-            f"them together took {trained['minutes'].sum() / 60:.1f} hours on {' and '.join(dict.fromkeys(trained['device']))}."
+            "these rates. Each number is from one training, seed 0, on patients that train in fold 0: every fifth of them "
+            "validated, the others trained. Nobody who validates in fold 0 had a say; who validates in another fold may have. "
+            "Rates whose numbers are close are not told apart by one training. All of them together took "
+            f"{trained['minutes'].sum() / 60:.1f} hours on {' and '.join(dict.fromkeys(trained['device']))}."
         ),
         "",
     ]

@@ -25,7 +25,8 @@ def validate(model: nn.Module, data: Tensors, settings: Settings) -> tuple[dict[
     with_dice = CEDiceLoss(alpha=1)  # both terms, whatever the loss trains on
     uncounted: list[tuple[torch.Tensor, torch.Tensor]] = []
     done = int(order[0]) if len(order) else 0  # a part holds slices that follow each other
-    for logits, mask in infer(model, data, settings.precision, order) if len(order) else ():
+    options = settings.precision, order, settings.mirror_at_test
+    for logits, mask in infer(model, data, *options) if len(order) else ():
         ce, dice = with_dice.terms(logits, mask)
         assert dice is not None
         terms += torch.stack([ce, dice]).double() * (len(mask) / count)

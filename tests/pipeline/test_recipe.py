@@ -1,0 +1,47 @@
+"""The recipe on a tiny phantom through the real stages: folds, millimetres, augmentation, a learning rate for each loss."""
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from cedice import params, paths
+from cedice.paths import Training
+from cedice.tables import read_table
+
+SEEDS = {"acdc": [0, 1, 2, 3, 4, 5], "covid19": [0, 1]}  # the last one of ACDC validates fold 0 a second time
+REPORTS = ("table", "breakdown", "conventions", "verdict", "plot", "noise", "difference", "samples", "page")
+
+
+@pytest.fixture
+def recipe(project, stage, edit_params):
+    train = params.load().recipe.model_dump(mode="json")["train"]
+    train["augmentation"]["mirror"] = {"covid19": ["horizontal"]}
+    changes = {
+        "demo.source.patients": 10,
+        "demo.split": "folds",
+        "demo.grid": {"acdc": {"spacing": 1.5, "size": 64}, "covid19": {"size": 64}},
+        "demo.epochs": {"acdc": 2, "covid19": 4},
+        "demo.seeds": SEEDS,
+        "demo.train.batch_size": 4,
+    }
+    edit_params(project, changes | {f"demo.train.{key}": train[key] for key in ("dice", "augmentation", "learning_rate")})
+    for dataset, seeds in SEEDS.items():
+        of = ("--study", "demo", "--dataset", dataset)
+        for name in ("download", "preprocess"):
+            assert stage(name, *of) is None
+        for loss, seed in itertools.product(params.LOSSES, seeds):
+            for name in ("train", "evaluate", "measure"):
+                assert stage(name, *of, "--loss", loss, "--seed", str(seed)) is None
+    return project
+
+
+def test_every_patient_is_validated_by_the_trainings_of_its_fold_and_every_report_is_made(recipe, stage):
+    for name in REPORTS:
+        assert stage(name, "--study", "demo") is None
+    index = read_table(paths.slices("demo", "acdc")[1])
+    for seed in SEEDS["acdc"]:
+        counts = pd.read_csv(paths.counts(Training("demo", "acdc", "ce", seed), "averaged"))
+        assert set(counts["patient"]) == set(index["patient"][index["fold"] == seed % 5])
+    verdict = read_table(paths.reports("demo") / "verdict.csv")
+    assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {10}
