@@ -1,7 +1,7 @@
 """`python -m cedice.pipeline.repro STUDY`: `dvc repro` of one study, whatever params.yaml names in `run` and `reports`.
 
-These two keys name the study while DVC runs and are put back at its end; whatever else was edited meanwhile stays. So is
-`dvc.lock` with the study's stages alone (`cedice.pipeline.lock`).
+These two keys name the study while DVC runs and are put back at its end; whatever else was edited meanwhile stays. As long,
+`dvc.lock` has that study's stages alone (`cedice.pipeline.lock`).
 (`dvc exp run -S` would do the same, but asks for a Git identity, drops comments and leaves an experiment behind.)
 """
 
