@@ -6,7 +6,7 @@ READY := .venv/ready
 .PHONY: help demo small own paper recipe outlook attention transformer test lint gate
 
 help:  ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 3 to 4 minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@

@@ -74,8 +74,8 @@ def test_the_committed_lock_is_taken_apart_rightly_and_comes_back_to_the_byte(tm
     text = (ROOT / "dvc.lock").read_text(encoding="utf-8")
     file = tmp_path / "dvc.lock"
     file.write_text(text, encoding="utf-8")
-    stages = yaml.load(text, Loader=yaml.CSafeLoader)["stages"]
+    stages = yaml.safe_load(text)["stages"]
     with lock.alone("small", tmp_path):
-        here = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        here = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert here["stages"] == {name: stage for name, stage in stages.items() if name.partition("@")[2][:5] in ("", "small")}
     assert file.read_text(encoding="utf-8") == text
