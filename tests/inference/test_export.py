@@ -33,9 +33,8 @@ def test_onnx_agrees_with_torch(tmp_path, classes, named):
     for _ in range(3):  # running means and variances as training leaves them, not 0 and 1
         network(torch.rand(4, 1, 64, 64))
     names = tuple("abcd"[:classes])
-    model_file.save(
-        tmp_path / "a.safetensors", Model(network.eval(), names, Intensity("percentiles", 1, 99), 64, {}), arguments
-    )
+    intensity, turned = Intensity("percentiles", 1, 99), {"axes": "LPS", "mirror": ("horizontal",)}
+    model_file.save(tmp_path / "a.safetensors", Model(network.eval(), names, intensity, 64, {}, **turned), arguments)
     given = parser().parse_args(["export", str(tmp_path / "a.safetensors"), "--onnx", str(tmp_path / "a.onnx")])
     given.do(given)
     session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
@@ -48,6 +47,7 @@ def test_onnx_agrees_with_torch(tmp_path, classes, named):
     told = session.get_modelmeta().custom_metadata_map
     assert json.loads(told["classes"]) == list(names)
     assert json.loads(told["intensity"]) == {"kind": "percentiles", "low": 1, "high": 99}
+    assert [json.loads(told[key]) for key in ("size", "spacing", "axes", "mirror")] == [64, None, "LPS", ["horizontal"]]
 
 
 def test_weights_load_in_plain_torch(tmp_path):

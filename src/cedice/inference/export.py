@@ -15,7 +15,8 @@ from cedice.inference.model_file import Model
 
 def export(model: Model, file: Path) -> None:
     """Write the network with input `image` (slices, 1, size, size) float32 in 0–1 and output `logits` (slices, C, size, size),
-    C = 1 in the binary case; classes, intensity rule, size and spacing stand in the file's metadata.
+    C = 1 in the binary case; classes, intensity rule, size, spacing, axes and mirror, as a model file has them, stand in the
+    file's metadata as JSON.
 
     CediceError where the packages that this needs are not installed.
     """
@@ -39,10 +40,14 @@ def export(model: Model, file: Path) -> None:
         )
         assert program is not None
         proto = program.model_proto
-        told = {
-            "classes": json.dumps(model.classes),
-            "intensity": json.dumps(asdict(model.intensity)),
-            "size": str(model.size),
-        } | {"spacing": json.dumps(model.spacing)}
+        stated = {
+            "classes": model.classes,
+            "intensity": asdict(model.intensity),
+            "size": model.size,
+            "spacing": model.spacing,
+            "axes": model.axes,
+            "mirror": model.mirror,
+        }
+        told = {key: json.dumps(value) for key, value in stated.items()}
         onnx.helper.set_model_props(proto, told)
         new.write_bytes(proto.SerializeToString())
