@@ -27,7 +27,8 @@ def budget(job: Job) -> None:
     }
     hour = noise.next_hour(table[table["readout"] == decisive(runs)], hours)
     write_csv(folder / "noise.csv", table, float_format="%.6g")
-    text = markdown(table, noise.schedules(runs), hour, job.study, job.synthetic, job.params.margins.dice)
+    machine = "CPU" if any("CPU" in run.record["device"] for run in runs["last"].values()) else "GPU"
+    text = markdown(table, noise.schedules(runs), hour, job.study, job.synthetic, job.params.margins.dice, machine)
     write_text(folder / "noise.md", text)
     save_figure(figure(table, job.note), folder / "noise.png")
     print(f"{folder / 'noise.md'} written")

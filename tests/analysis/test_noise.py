@@ -136,27 +136,37 @@ def report(seeds: int, folds: int = 1, **more) -> str:
     budget = noise.budget(tables(seeds, **more), ("last", "averaged"), {"acdc": "patient"}, {"acdc": folds})
     hour = noise.next_hour(budget[budget["readout"] == "averaged"], {"acdc": 0.5})
     figure(budget, "a test")
-    return markdown(budget, noise.schedules(runs(seeds)), hour, "small", False, 0.001)
+    return markdown(budget, noise.schedules(runs(seeds)), hour, "small", False, 0.001, "GPU")
 
 
 def test_the_report_says_what_to_spend_the_next_hour_on():
     text = report(3)
-    assert text.count("**The next CPU hour: on ") == 1
+    assert text.count("**The next GPU hour: on ") == 1
     assert "ACDC: 2.0 more seeds an hour, from 0." in text
     assert "| ACDC | poly | averaged | 3 | 0.7000 ± 0.1054 | 0.7000 ± 0.1054 |" in text
     assert text.count("| ACDC | Dice | averaged |") == 2
     assert "Not told" not in text
 
 
+def test_units_go_by_their_name():
+    budget = noise.budget(tables(3), ("last", "averaged"), {"acdc": "patient"}, {"acdc": 1})
+    for unit in ("patient", "slice"):
+        alone = figure(budget.assign(unit=unit), "a test")
+        assert f"from {unit} to {unit}" in [text.get_text() for text in alone.legends[0].get_texts()]
+    mixed = figure(pd.concat([budget, budget.assign(dataset="covid19", unit="slice")]), "a test")
+    assert "from patient or slice to another" in [text.get_text() for text in mixed.legends[0].get_texts()]
+    assert "seeds × patients or slices" in mixed._suptitle.get_text()
+
+
 def test_one_seed_or_one_training_a_fold_is_said_plainly():
     one = report(1)
-    assert "**The next CPU hour: on a second seed**" in one
+    assert "**The next GPU hour: on a second seed**" in one
     assert "Not told of ACDC: one training a loss" in one
     assert "## How many it would take" not in one
     assert "| ACDC | poly | last epoch | 1 |" in one
     folds = report(3, folds=3, patients=(3, 4, 5))
     assert "Not told of ACDC: one training a fold and loss" in folds
-    assert "**The next CPU hour: on a second training of every fold**" in folds
+    assert "**The next GPU hour: on a second training of every fold**" in folds
     assert "nan" not in folds
 
 
@@ -200,7 +210,7 @@ def advised(rows: list[dict[str, float]], margin: float = 0.01) -> str:
             for (name, unit), row in zip((("acdc", "patient"), ("covid19", "slice")), rows, strict=True)
         ]
     )
-    return advice(budget, hour, margin).split("**")[1]
+    return advice(budget, hour, margin, "CPU").split("**")[1]
 
 
 def test_the_next_hour_goes_where_it_brings_most():

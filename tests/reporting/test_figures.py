@@ -136,6 +136,16 @@ def test_the_last_epoch_lies_thin_below_the_averaged_network_and_the_paper_besid
     assert [len(lines) for lines in dotted] == [2, 2, 2, 0, 0, 0]
 
 
+def test_title_and_legend_of_a_single_data_set_lie_within_the_picture():
+    for datasets in (["acdc"], ["acdc", "mine"]):
+        both = pd.concat([judged(), judged().assign(readout="averaged")])
+        figure = forest(both[both["dataset"].isin(datasets)], "study outlook")
+        figure.draw_without_rendering()
+        for written in (figure._suptitle, *figure.legends):
+            box = written.get_window_extent()
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize("name", ["a$_{1^$b", "$x$", "a_b^c", "100 %", r"a\\b"])
 def test_figures_take_any_name(tmp_path, name):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})

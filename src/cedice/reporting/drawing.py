@@ -1,5 +1,7 @@
 """What figures share: style, titles that take any name, the legend, curves with a band. The same inputs give the same bytes."""
 
+import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +11,13 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cedice.paper import LOSS_COLOURS
 from cedice.params import LOSSES
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+_LETTERS, _MARK = 13, 6  # about so many letters an inch; a mark of the legend and its gaps are as wide as so many
 
 
 def plain(text: str) -> str:
@@ -22,11 +26,23 @@ def plain(text: str) -> str:
 
 
 def finish(figure: Figure, handles: Sequence[Artist], title: str) -> Figure:
-    """Legend below, title above."""
+    """Legend below, title above; both in as many lines as the figure's width asks for."""
+    width = int(figure.get_figwidth() * _LETTERS)
     with mpl.rc_context(STYLE):
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-        figure.suptitle(plain(title), fontsize=10)
+        if handles:
+            lines = math.ceil(sum(len(str(handle.get_label())) + _MARK for handle in handles) / width)
+            ncols = math.ceil(len(handles) / lines)
+            figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False)
+        figure.suptitle(plain(textwrap.fill(title, width)), fontsize=10)
     return figure
+
+
+def log_scale(axes: mpl.axes.Axes) -> None:
+    """The vertical axis by its logarithm, with numbers as the tables have them."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def loss_lines(alphas: dict[str, str]) -> list[Line2D]:

@@ -17,7 +17,7 @@ from cedice.analysis.response import Points
 from cedice.metrics import LAST_EPOCHS
 from cedice.paper import LOSS_COLOURS, METRIC_TITLES, READOUT_TITLES, alpha_title, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, curve, finish, loss_lines, plain
+from cedice.reporting.drawing import STYLE, curve, finish, log_scale, loss_lines, plain
 
 Histories = dict[str, dict[str, list[pd.DataFrame]]]  # by network and loss, one a seed
 
@@ -63,7 +63,7 @@ def _curves(
             axes.axhline(paper[loss][metric], color=colour, linewidth=0.9, linestyle=":")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if metric == "pixel_error":
-        axes.set_yscale("log")  # the first epochs are a hundred times worse than the last
+        log_scale(axes)  # the first epochs are a hundred times worse than the last
     else:
         axes.set_ylim(0, 1)
 
@@ -120,8 +120,9 @@ def response(points: dict[str, Points], title: str) -> Figure:
         named = titles(points["last"])
         for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
             alphas = list(points["last"][dataset])
+            step = 0.04 * max(len(alphas) - 1, 1)  # beside each other, and all near their α
             for number, (kind, (readout, epochs, colour, marker)) in enumerate(kinds.items()):
-                side = 0.24 * (number - (len(kinds) - 1) / 2)
+                side = step * (number - (len(kinds) - 1) / 2)
                 by_alpha = points[readout][dataset]
                 places = np.array([alphas.index(alpha) for alpha in by_alpha]) + side
                 tails = [[run.history["dice_foreground"].tail(epochs) for run in runs.values()] for runs in by_alpha.values()]
@@ -129,7 +130,7 @@ def response(points: dict[str, Points], title: str) -> Figure:
                 axes.plot(places, [np.mean(of_alpha) for of_alpha in scores], color=colour, linewidth=1.2, label=kind)
                 for place, of_alpha, by_seed in zip(places, scores, tails, strict=True):
                     spread = None if epochs == 1 else [tail.std(ddof=1) for tail in by_seed]
-                    x = place + 0.06 * (np.arange(len(of_alpha)) - (len(of_alpha) - 1) / 2)
+                    x = place + step / 4 * (np.arange(len(of_alpha)) - (len(of_alpha) - 1) / 2)
                     axes.errorbar(x, of_alpha, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
             axes.set_xticks(range(len(alphas)), [alpha_title(alpha) for alpha in alphas])
             axes.set(xlabel="α", ylabel="foreground Dice", title=plain(named[dataset]))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cedice.analysis.heterogeneity import Heterogeneity
 from cedice.analysis.statistics import LEVEL
 from cedice.paper import NETWORK_TITLES, READOUT_TITLES, titles
-from cedice.reporting.drawing import STYLE, plain
+from cedice.reporting.drawing import STYLE, finish, plain
 from cedice.reporting.markdown import interval, number, spread, table, wrapped
 
 _TITLE = "# Is the Dice term's effect the same in other networks?"
@@ -80,7 +80,5 @@ def forest(rows: pd.DataFrame, margin: float, readout: str) -> Figure:
             axes.set_ylim(len(of) - 0.4, -0.6)
             axes.set(xlabel="CE + DL minus CE (foreground Dice); right is better", title=plain(name))
             axes.grid(axis="y", visible=False)
-        figure.suptitle(
-            f"The Dice term's effect by network, 95 % intervals (network: {READOUT_TITLES[readout]}; green: margin)"
-        )
-    return figure
+    title = f"The Dice term's effect by network, 95 % intervals (network: {READOUT_TITLES[readout]}; green: margin)"
+    return finish(figure, [], title)

@@ -13,15 +13,15 @@ from cedice.analysis.verdict import PRIMARY
 from cedice.metrics import LAST_EPOCHS
 from cedice.paper import LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish, log_scale, plain
 from cedice.reporting.markdown import networks, number, table, title, wrapped
 
 SCHEDULES, BUDGET = "Schedule and network", "The noise budget"
-_PARTS = {  # component → its words, its colour and mark
-    "epoch": ("from epoch to epoch", "#0072B2", "o"),
-    "training": ("from seed to seed", "#D55E00", "s"),
-    "unit": ("from patient to patient", "#009E73", "^"),
-    "rest": ("the rest", "#999999", "D"),
+_PARTS = {  # component → its colour and mark
+    "epoch": ("#0072B2", "o"),
+    "training": ("#D55E00", "s"),
+    "unit": ("#009E73", "^"),
+    "rest": ("#999999", "D"),
 }
 _ABOUT_SCHEDULES = f"""Foreground Dice, pooled over the validation set: mean over the last {LAST_EPOCHS} epochs ± standard
 deviation from epoch to epoch within a training (mean and root mean square over the seeds)."""
@@ -45,11 +45,12 @@ def markdown(
     study: str,
     synthetic: bool,
     margin: float,
+    machine: str,
 ) -> str:
     """``budget``, ``schedules``, ``hour``: as `cedice.analysis.noise` makes them, the last of the network on which the verdict
-    rests; ``margin``: a difference in Dice that does not matter."""
+    rests; ``margin``: a difference in Dice that does not matter; ``machine``: of whose hours it speaks, CPU or GPU."""
     lines = [*title("Where the noise comes from", study, synthetic), wrapped(networks(dict.fromkeys(budget["readout"]))), ""]
-    lines += [wrapped(advice(budget, hour, margin)), "", *_untold(budget)]
+    lines += [wrapped(advice(budget, hour, margin, machine)), "", *_untold(budget)]
     lines += [f"## {SCHEDULES}", "", wrapped(_ABOUT_SCHEDULES), "", *_schedules(schedules), ""]
     told = budget[budget["error"].notna()]
     if len(told):
@@ -59,13 +60,13 @@ def markdown(
     return "\n".join([*lines, "## How to read this", "", wrapped(about)]) + "\n"
 
 
-def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
+def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float, machine: str) -> str:
     """One sentence in bold, and the numbers behind it."""
-    named = titles(budget["dataset"])
+    named, next_ = titles(budget["dataset"]), f"**The next {machine} hour: on"
     if hour.empty and (budget["folds"] > 1).any():
-        return "**The next CPU hour: on a second training of every fold**, for one does not tell its noise from the patients'."
+        return f"{next_} a second training of every fold**, for one does not tell its noise from the patients'."
     if hour.empty:
-        return "**The next CPU hour: on a second seed**, for one training a loss does not tell its noise."
+        return f"{next_} a second seed**, for one training a loss does not tell its noise."
     numbers = "; ".join(
         f"{named[row['dataset']]}: {row['pairs']:.1f} more seeds an hour, from {row['detectable']:.4f} to {row['after']:.4f}, "
         f"{row['limit']:.4f} with any number of them"
@@ -74,20 +75,18 @@ def advice(budget: pd.DataFrame, hour: pd.DataFrame, margin: float) -> str:
     behind = f"The smallest difference in foreground Dice that is found with 80 % power: {numbers}."
     open_ = hour[hour["detectable"] > margin]
     if open_.empty:
-        return (
-            f"**The next CPU hour: on other data**, for a difference of {margin:g} in Dice is found on every data set. {behind}"
-        )
+        return f"{next_} other data**, for a difference of {margin:g} in Dice is found on every data set. {behind}"
     by_seeds = open_[open_["of_units"] < 0.5]
     if len(by_seeds):
         best = by_seeds.loc[(by_seeds["after"] / by_seeds["detectable"]).idxmin()]
         return (
-            f"**The next CPU hour: on more seeds of {named[best['dataset']]}**, where {1 - best['of_units']:.0%} of the "
+            f"{next_} more seeds of {named[best['dataset']]}**, where {1 - best['of_units']:.0%} of the "
             f"verdict's variance falls with them. {behind}"
         )
     best = open_.loc[open_["limit"].idxmax()]
     how = " (folds)" if best["folds"] == 1 else ""
     return (
-        f"**The next CPU hour: on other {best['unit']}s of {named[best['dataset']]}{how}, not on more seeds**, for "
+        f"{next_} other {best['unit']}s of {named[best['dataset']]}{how}, not on more seeds**, for "
         f"{best['of_units']:.0%} of the verdict's variance is from {best['unit']} to {best['unit']}. {behind}"
     )
 
@@ -124,8 +123,8 @@ def _schedules(schedules: pd.DataFrame) -> list[str]:
 
 def _spreads(told: pd.DataFrame) -> list[str]:
     named = titles(told["dataset"])
-    heads = ["data", "measure", "network", "seeds", "n", "epochs", *(words for words, _, _ in _PARTS.values())]
-    heads += ["share of se²: epoch, seed, patient, rest", "standard error", "detectable, 80 % power"]
+    heads = ["data", "measure", "network", "seeds", "n", "epochs", *_words(told)]
+    heads += [f"share of se²: epoch, seed, {_units(told)}, rest", "standard error", "detectable, 80 % power"]
     rows = []
     for row in told.to_dict("records"):
         cells = [named[row["dataset"]], METRIC_TITLES[row["measure"]], READOUT_TITLES[row["readout"]]]
@@ -135,6 +134,17 @@ def _spreads(told: pd.DataFrame) -> list[str]:
         cells.append(", ".join("–" if math.isnan(share) else f"{share:.0%}" for share in shares))
         rows.append([*cells, number(row["error"], digits=".5f"), number(row["detectable"])])
     return table(heads, rows)
+
+
+def _units(budget: pd.DataFrame) -> str:
+    return " or ".join(dict.fromkeys(budget["unit"]))
+
+
+def _words(budget: pd.DataFrame) -> list[str]:
+    """Of each component."""
+    unit = _units(budget)
+    other = "another" if budget["unit"].nunique() > 1 else unit
+    return ["from epoch to epoch", "from seed to seed", f"from {unit} to {other}", "the rest"]
 
 
 def _needed(told: pd.DataFrame) -> list[str]:
@@ -164,7 +174,7 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
         for axes, (measure, words) in zip(drawn.subplots(1, len(METRIC_TITLES)), METRIC_TITLES.items(), strict=True):
             rows = told[told["measure"] == measure]
             places = np.arange(len(rows))
-            for name, (_, colour, mark) in _PARTS.items():
+            for name, (colour, mark) in _PARTS.items():
                 adds = np.sqrt(rows[f"share_{name}"]) * rows["error"]
                 axes.plot(places, adds.where(adds > 0), mark, color=colour)
             axes.plot(places, rows["error"], "_", color="#222222", markersize=22)
@@ -176,9 +186,11 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
             axes.set(title=words, ylabel="adds to the standard error" if measure == PRIMARY else "")
             axes.margins(x=0.2)
             if (rows["error"] > 0).any():
-                axes.set_yscale("log")
+                log_scale(axes)
             if rows.empty:
                 axes.text(0.5, 0.5, "not told", ha="center", transform=axes.transAxes)
-        handles = [Line2D([], [], color=colour, marker=mark, ls="none", label=words) for words, colour, mark in _PARTS.values()]
+        styles = zip(_words(budget), _PARTS.values(), strict=True)
+        handles = [Line2D([], [], color=colour, marker=mark, ls="none", label=words) for words, (colour, mark) in styles]
         handles.append(Line2D([], [], color="#222222", marker="_", ls="none", markersize=14, label="all together"))
-    return finish(drawn, handles, f"Where the noise of CE + DL minus CE comes from, seeds × patients ({note})")
+    units = " or ".join(f"{unit}s" for unit in dict.fromkeys(budget["unit"]))
+    return finish(drawn, handles, f"Where the noise of CE + DL minus CE comes from, seeds × {units} ({note})")

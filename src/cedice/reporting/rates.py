@@ -2,22 +2,22 @@
 
 import pandas as pd
 
-from cedice.paper import LOSS_TITLES
+from cedice.paper import LOSS_TITLES, titles
 from cedice.reporting.markdown import number, table, title, wrapped
 
 
 def markdown(trained: pd.DataFrame, chosen: dict[str, float], measure: str, study: str) -> str:
     """`rates.md`: the foreground Dice, ``measure``, of each training in ``trained`` (dataset, loss, learning_rate), the mean
     over data sets, and the ``chosen`` rate of each loss."""
-    datasets = list(dict.fromkeys(trained["dataset"]))
+    named = titles(trained["dataset"])
     lines = [*title("Learning rates", study, False)]
     lines.append(f"**{', '.join(f'{LOSS_TITLES[loss]} {rate:g}' for loss, rate in chosen.items())}.**")
     lines += [
         "",
         wrapped(
             "The rate of each loss is the one with the highest foreground Dice of the averaged network after the last epoch, "
-            f"as a mean over {' and '.join(datasets)}; of equal ones it is the lower. Data sets that are not named here take "
-            "these rates. Each number is from one training, seed 0, on patients that train in fold 0: every fifth of them "
+            f"as a mean over {' and '.join(named.values())}; of equal ones it is the lower. Data sets that are not named here "
+            "take these rates. Each number is from one training, seed 0, on patients that train in fold 0: every fifth of them "
             "validated, the others trained. Nobody who validates in fold 0 had a say; who validates in another fold may have. "
             "Rates whose numbers are close are not told apart by one training. All of them together took "
             f"{trained['minutes'].sum() / 60:.1f} hours on {' and '.join(dict.fromkeys(trained['device']))}."
@@ -27,7 +27,7 @@ def markdown(trained: pd.DataFrame, chosen: dict[str, float], measure: str, stud
     rows = []
     for (loss, rate), group in trained.groupby(["loss", "learning_rate"]):
         values = group.set_index("dataset")[measure]
-        cells = [number(value) for value in (*(values[name] for name in datasets), values.mean())]
+        cells = [number(value) for value in (*(values[name] for name in named), values.mean())]
         rows.append([LOSS_TITLES[loss], f"{rate:g}", *cells, "chosen" if chosen[loss] == rate else ""])
-    lines += table(["loss", "learning rate", *datasets, "mean", ""], rows)
+    lines += table(["loss", "learning rate", *named.values(), "mean", ""], rows)
     return "\n".join(lines) + "\n"
