@@ -28,7 +28,7 @@ def write(job: Job) -> None:
     hardware.tune()
     rows, files = [], []
     for dataset in rates.EPOCHS:
-        check_name("dataset", dataset, job.datasets)
+        check_name("dataset", dataset, tuple(job.settings.epochs))
     for dataset in rates.EPOCHS:
         found, kept = compare(job, dataset)
         rows += found

@@ -15,7 +15,7 @@ def table(job: Job) -> None:
     folder, alpha = paths.reports(job.study), job.params.loss.ce_dl.alpha
     units, folds = {name: job.unit(name) for name in job.datasets}, {name: job.folds(name) for name in job.datasets}
     fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
-    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, units, folds)
+    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, units, folds, job.untrained)
     write_json(folder / "summary.json", numbers)
     write_json(folder / "metrics.json", headline(numbers[decisive(numbers)]))
     write_csv(folder / "table1.csv", csv_rows(numbers, fitted))

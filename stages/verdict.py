@@ -28,7 +28,7 @@ def verdict(job: Job) -> None:
     by_chance = None if job.synthetic else chance.table(runs)
     rests = decisive(runs)
     published = _published(job, runs[rests], rests) if job.settings.split == "folds" else None
-    text = markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance, published)
+    text = markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance, published, job.untrained)
     write_text(folder / "verdict.md", text)
     if job.synthetic:  # the paper's differences stand beside real data only
         table["paper"] = math.nan

@@ -155,9 +155,9 @@ class Params(Strict):
     @model_validator(mode="after")
     def _mirrored(self) -> "Params":
         for name in STUDIES:
-            augmentation = self.study(name).train.augmentation
-            if augmentation != "none" and (unknown := augmentation.mirror.keys() - self.datasets.keys()):
-                raise ValueError(f"{name}.train.augmentation.mirror.{min(unknown)}: datasets does not describe {min(unknown)}")
+            augmentation, known = self.study(name).train.augmentation, self.study(name).epochs.keys()
+            if augmentation != "none" and (unknown := augmentation.mirror.keys() - known):
+                raise ValueError(f"{name}.train.augmentation.mirror.{min(unknown)}: {name}.epochs does not name {min(unknown)}")
         return self
 
     @model_validator(mode="after")

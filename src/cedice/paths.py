@@ -1,5 +1,6 @@
 """Where everything lies, relative to the project's root: the same names as in `dvc.yaml`, which a test compares."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +78,12 @@ def epochs(training: Training) -> Path:
 def counts(training: Training, readout: str) -> Path:
     """TP, FP, FN, TN per validation slice and class (`cedice.evaluation.evaluate`)."""
     return _of(reports(training.study) / "counts", training, ".csv", readout)
+
+
+def counted(study: str, datasets: Iterable[str], root: Path = Path()) -> tuple[str, ...]:
+    """Those of a study's data sets that have counts in the project at ``root``; where none has, all."""
+    names = tuple(datasets)
+    return tuple(name for name in names if any((root / reports(study) / "counts" / name).glob("*.csv"))) or names
 
 
 def surfaces(training: Training, readout: str) -> Path:

@@ -53,8 +53,7 @@ def results(study: str, gain: float) -> None:
     write_csv(paths.reports(study) / "verdict.csv", pd.DataFrame(rows))
 
 
-def test_networks_are_compared_as_far_as_they_are_there(project, stage, edit_params):
-    edit_params(project, {f"{study}.epochs": {"covid19": 100, "hippocampus": 20} for study in STUDIES})
+def test_networks_are_compared_as_far_as_they_are_there(project, stage):
     name, folder = ("--study", "outlook"), Path("reports/networks")
     assert stage("networks", *name) is None
     assert [path.name for path in folder.iterdir()] == ["networks.md"]

@@ -1,6 +1,7 @@
 """The recipe on a tiny phantom through the real stages: folds, millimetres, augmentation, a learning rate for each loss."""
 
 import itertools
+import shutil
 
 import pandas as pd
 import pytest
@@ -45,3 +46,9 @@ def test_every_patient_is_validated_by_the_trainings_of_its_fold_and_every_repor
         assert set(counts["patient"]) == set(index["patient"][index["fold"] == seed % 5])
     verdict = read_table(paths.reports("demo") / "verdict.csv")
     assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {10}
+    shutil.rmtree(paths.reports("demo") / "counts/acdc")
+    for name in REPORTS:
+        assert stage(name, "--study", "demo") is None
+    for report in ("table1.md", "verdict.md"):
+        assert "Not trained yet: ACDC." in (paths.reports("demo") / report).read_text(encoding="utf-8")
+    assert set(read_table(paths.reports("demo") / "verdict.csv")["dataset"]) == {"covid19"}

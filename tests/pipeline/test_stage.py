@@ -2,7 +2,8 @@
 
 from conftest import ROOT
 
-from cedice import params
+from cedice import params, paths
+from cedice.paths import Training
 from cedice.pipeline.stage import Job
 
 
@@ -26,3 +27,16 @@ def test_a_run_says_what_it_left_out_and_how_to_get_it():
 def test_the_log_calls_a_phantom_synthetic():
     assert job("demo").title("ACDC") == "ACDC phantom (synthetic)"
     assert job("small").title("ACDC") == "ACDC"
+
+
+def test_reports_are_of_the_data_sets_that_have_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = tuple(job("recipe").settings.epochs)
+    assert (job("recipe").datasets, job("recipe").untrained) == (named, ())  # the first file that lacks is then told
+    (paths.reports("recipe") / "counts/acdc").mkdir(parents=True)  # an empty folder says nothing
+    counts = paths.counts(Training("recipe", "covid19", "ce", 0), "last")
+    counts.parent.mkdir()
+    counts.touch()
+    assert job("recipe").datasets == ("covid19",)
+    assert job("recipe").untrained == tuple(name for name in named if name != "covid19")
+    assert {training.dataset for training in job("recipe").trainings} == {"covid19"}

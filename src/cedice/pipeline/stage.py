@@ -40,12 +40,17 @@ class Job:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The study's data sets."""
-        return tuple(self.settings.epochs)
+        """The study's data sets that have counts, which reports are of; where none has, all."""
+        return paths.counted(self.study, self.settings.epochs)
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """The study's other data sets, of which no report is yet."""
+        return tuple(name for name in self.settings.epochs if name not in self.datasets)
 
     @property
     def trainings(self) -> list[Training]:
-        """All the study's trainings."""
+        """All trainings on these data sets."""
         kinds = itertools.product(self.datasets, parameters.LOSSES)
         return [Training(self.study, *kind, seed) for kind in kinds for seed in self.settings.seeds_of(kind[0])]
 
@@ -132,7 +137,7 @@ def run(work: Callable[[Job], None], *needs: str) -> None:
             parameters.check_name(name, given[name], _KNOWN[name])
         job = Job(parameters.load(), given.pop("study"), given)
         if "dataset" in given:
-            parameters.check_name("dataset", given["dataset"], job.datasets)
+            parameters.check_name("dataset", given["dataset"], tuple(job.settings.epochs))
         if "seed" in given:
             given["seed"] = int(
                 parameters.check_name("seed", given["seed"], tuple(map(str, job.settings.seeds_of(job.dataset))))

@@ -72,7 +72,7 @@ def verify(root: Path, say: Callable[[str], None]) -> list[str]:
 
 def _earlier(root: Path, study: str, settings: Study) -> Iterator[str]:
     """A line for each revision of which trainings are, and from which the code that decides a training differs now."""
-    records = [root / paths.run_record(training) for training in _trainings(study, settings)]
+    records = [root / paths.run_record(training) for training in _trainings(root, study, settings)]
     revisions = Counter(json.loads(record.read_text(encoding="utf-8"))["revision"] for record in records if record.is_file())
     for revision, trainings in revisions.items():
         commit = revision.removesuffix("+changes")
@@ -103,14 +103,13 @@ def _stale(root: Path, study: str, say: Callable[[str], None]) -> list[str]:
 
 
 def _asked(root: Path, study: str, settings: Study) -> list[tuple[list[str], list[int]]]:
-    """`Study.groups` without data sets whose trainings lack files that a training writes today: these are of a revision
-    before, stand as recorded, and no `dvc.lock` of today can have them."""
-    before = {
-        training.dataset
-        for training in _trainings(study, settings)
-        if (root / paths.run_record(training)).is_file() and not (root / paths.epochs(training)).is_file()
-    }
-    groups = [([dataset for dataset in datasets if dataset not in before], seeds) for datasets, seeds in settings.groups()]
+    """`Study.groups` of the data sets with trainings, without those whose trainings lack files that a training writes today:
+    these are of a revision before, stand as recorded, and no `dvc.lock` of today can have them."""
+    trainings = _trainings(root, study, settings)
+    recorded = [training for training in trainings if (root / paths.run_record(training)).is_file()]
+    before = {training.dataset for training in recorded if not (root / paths.epochs(training)).is_file()}
+    asked = {training.dataset for training in trainings} - before
+    groups = [([dataset for dataset in datasets if dataset in asked], seeds) for datasets, seeds in settings.groups()]
     return [group for group in groups if group[0]]
 
 
@@ -137,16 +136,17 @@ def _of_reports(root: Path) -> list[str]:
     return [name for name, stage in _stages(root).items() if stage.get("matrix") == {"study": "${reports}"}]
 
 
-def _trainings(study: str, settings: Study) -> list[Training]:
-    kinds = itertools.product(settings.epochs, LOSSES)
+def _trainings(root: Path, study: str, settings: Study) -> list[Training]:
+    kinds = itertools.product(paths.counted(study, settings.epochs, root), LOSSES)
     return [Training(study, dataset, loss, seed) for dataset, loss in kinds for seed in settings.seeds_of(dataset)]
 
 
 def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator[str]:
     made = [path for path in (copy / paths.reports(study)).rglob("*") if path.is_file()]
     made = [path for path in made if path.relative_to(copy / paths.reports(study)).parts[0] not in _MADE_FROM]
-    needed = [path for dataset in settings.epochs for path in paths.slices(study, dataset)]
-    needed += [paths.predictions(*each) for each in itertools.product(_trainings(study, settings), READOUTS)]
+    trainings = _trainings(root, study, settings)
+    needed = [path for dataset in {training.dataset for training in trainings} for path in paths.slices(study, dataset)]
+    needed += [paths.predictions(*each) for each in itertools.product(trainings, READOUTS)]
     images = all((root / path).is_file() for path in needed)
     if images:
         (copy / "data").mkdir(exist_ok=True)
@@ -175,7 +175,7 @@ def _made_again(root: Path, copy: Path, study: str, settings: Study) -> Iterator
 
 def _evaluated_again(root: Path, copy: Path, study: str, settings: Study, say: Callable[[str], None]) -> Iterator[str]:
     exact = 0
-    for training in _trainings(study, settings):
+    for training in _trainings(root, study, settings):
         needed = [paths.weights(training), *paths.slices(training.study, training.dataset)]
         if not all((root / path).is_file() for path in needed):
             continue

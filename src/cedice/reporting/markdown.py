@@ -2,7 +2,9 @@
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from cedice.paper import titles
 
 SYNTHETIC = (
     "> **Synthetic data**: generated phantoms in the layouts of ACDC and COVID-SemiSeg. The numbers show that the pipeline",
@@ -15,6 +17,13 @@ _LONG = 10_000  # of an interval with less than one degree of freedom
 def title(text: str, study: str, synthetic: bool) -> list[str]:
     """A report's first lines: its title, and the banner of a study whose data is generated."""
     return [f"# {text}, study `{study}`", "", *(SYNTHETIC if synthetic else ())]
+
+
+def untrained(datasets: Collection[str]) -> list[str]:
+    """What is said of the study's data sets that have no training, if there are any."""
+    names = " and ".join(titles(datasets).values())
+    told = f"Not trained yet: {names}. What is corrected or judged over several data sets is so over those that are here."
+    return [wrapped(told), ""] if datasets else []
 
 
 def networks(readouts: Iterable[str]) -> str:

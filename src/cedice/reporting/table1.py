@@ -1,6 +1,7 @@
 """Table 1, ours beside the paper's, from the content of `summary.json` (`cedice.analysis.table1`): as Markdown, and short."""
 
 import itertools
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from cedice.paper import (
     titles,
 )
 from cedice.reporting.beyond import validated
-from cedice.reporting.markdown import counted, networks, number, spread, table, title, wrapped
+from cedice.reporting.markdown import counted, networks, number, spread, table, title, untrained, wrapped
 
 Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
@@ -30,13 +31,21 @@ _SETTINGS = ("network", "channels", "norm", "device", "precision", "torch", "rev
 
 
 def markdown(
-    tables: Tables, runs: Runs, mixtures: Mixtures, study: str, synthetic: bool, alpha: float, units: Units, folds: Folds
+    tables: Tables,
+    runs: Runs,
+    mixtures: Mixtures,
+    study: str,
+    synthetic: bool,
+    alpha: float,
+    units: Units,
+    folds: Folds,
+    missing: Collection[str] = (),
 ) -> str:
     """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
     from.
 
     ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown; ``folds``: 1
-    without."""
+    without; ``missing``: the study's data sets without a training."""
     names, datasets = _names(alpha), titles(tables["last"])
     columns = _columns(datasets)
     rows = _papers(columns) if set(datasets) & set(TABLE_1) else []
@@ -46,6 +55,7 @@ def markdown(
     rows += _mixtures(mixtures, columns)
     lines = [
         *title("Table 1", study, synthetic),
+        *untrained(missing),
         *table(_heads(datasets, "average", "network", "loss"), rows),
         "",
         _about(tables, runs, folds),

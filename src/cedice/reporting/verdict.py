@@ -1,6 +1,7 @@
 """The verdict for people."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from cedice.analysis.compared import EQUAL, TOO_SMALL
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
 from cedice.reporting.beyond import beyond, nested, units
-from cedice.reporting.markdown import counted, interval, networks, number, table, title, wrapped
+from cedice.reporting.markdown import counted, interval, networks, number, table, title, untrained, wrapped
 from cedice.reporting.peers import peers
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
@@ -49,19 +50,26 @@ def markdown(
     last_epochs: LastEpochs | None = None,
     by_chance: pd.DataFrame | None = None,
     published: pd.DataFrame | None = None,
+    missing: Collection[str] = (),
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
     ``judged``, ``asked``: `verdict.judge` and `beyond.judge` of each network, with a column readout. ``last_epochs``: CE + DL
     minus CE, mean over the last ten epochs; where its sign is another than at the end, the text says so.
     ``by_chance``: `chance.table`. ``published``: `analysis.peers.table` of the network on which the verdict rests.
+    ``missing``: the study's data sets without a training.
     """
     named, figures = titles(judged["dataset"]), figure_numbers(judged["dataset"])
     readouts = list(dict.fromkeys(judged["readout"]))
     rests = decisive(readouts)
     rows, last = (judged[judged["readout"] == readout].to_dict("records") for readout in (rests, "last"))
     papers = bool(judged["paper"].notna().any()) and not synthetic
-    lines = [*title("The verdict", study, synthetic), wrapped(f"{networks(readouts)} {_RESTS if rests != 'last' else ''}"), ""]
+    lines = [
+        *title("The verdict", study, synthetic),
+        *untrained(missing),
+        wrapped(f"{networks(readouts)} {_RESTS if rests != 'last' else ''}"),
+        "",
+    ]
     lines += _words(rows, study, last_epochs)
     beside = None if rests == "last" else {(row["dataset"], row["measure"]): row for row in last}
     lines += _judged(rows, papers, beside)
