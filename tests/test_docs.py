@@ -111,6 +111,16 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     assert f"{minutes:.0f} minutes of training" in text_of(ROOT / "docs/reproduce.md")
 
 
+@pytest.mark.parametrize("study", ["small", "outlook", "recipe"])
+def test_protocols_side_by_side_are_those_of_the_reports(study):
+    verdict, table = (pd.read_csv(ROOT / f"reports/{study}" / name) for name in ("verdict.csv", "table1.csv"))
+    dice = table.query("readout == 'averaged' and dataset == 'covid19' and convention == 'foreground' and metric == 'dice'")
+    cells = [f"{row['mean']:.4f} ± {row['std']:.4f}" for row in dice.sort_values("loss").to_dict("records")]
+    row = verdict.query("readout == 'averaged' and dataset == 'covid19' and measure == 'dice'").iloc[0]
+    cells += [f"{row['mean']:+.4f} ({row['low']:+.4f} … {row['high']:+.4f})", row["verdict"]]
+    assert re.search(rf"(?m)^\| [^|]*`{study}`[^|]* \| {re.escape(' | '.join(cells))} \|$", text_of(ROOT / "docs/results.md"))
+
+
 @pytest.mark.parametrize(
     ("dataset", "threshold", "shown"),
     [
