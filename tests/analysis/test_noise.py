@@ -112,6 +112,12 @@ def test_readings_are_those_of_each_network_epoch_and_patient(tmp_path):
         load_epochs(path)
 
 
+def test_a_short_training_is_read_near_its_end_alone():
+    assert [noise.window(epochs) for epochs in (1, 13, 40, 100, 500)] == [2, 2, 4, 10, 10]
+    found = noise.readings(epochs_table({"last": (90, 20, 10)}))  # epochs 9 to 11: the first still learns
+    assert set(found.index.get_level_values("epoch")) == {10, 11}
+
+
 def tables(seeds: int, patients: tuple[int, ...] = (3, 3, 3, 3)) -> noise.Readings:
     """The losses differ, seeds and epochs as well."""
     return {
@@ -143,7 +149,7 @@ def test_the_report_says_what_to_spend_the_next_hour_on():
     text = report(3)
     assert text.count("**The next GPU hour: on ") == 1
     assert "ACDC: 2.0 more seeds an hour, from 0." in text
-    assert "| ACDC | poly | averaged | 3 | 0.7000 ± 0.1054 | 0.7000 ± 0.1054 |" in text
+    assert "| ACDC | poly | averaged | 3 | 0.7000 ± 0.1414 | 0.7000 ± 0.1414 |" in text
     assert text.count("| ACDC | Dice | averaged |") == 2
     assert "Not told" not in text
 

@@ -1,7 +1,7 @@
 """Where the noise of a difference comes from, and how many trainings or units it would take to see one.
 
-D[s, p, e] is CE + DL minus CE of seed s, unit p (a patient, or a slice where patients are unknown) and epoch e of the last K,
-after each of which the training might as well have ended:
+D[s, p, e] is CE + DL minus CE of seed s, unit p (a patient, or a slice where patients are unknown) and epoch e of the last K
+(`window`), after each of which the training might as well have ended:
 
     D = μ + T_s + P_p + TP_sp + E_se + R_spe       seeds and units crossed, epochs nested in trainings, all of them random
 
@@ -45,6 +45,12 @@ class Components:
     training: float
     unit: float
     rest: float
+
+
+def window(epochs: int) -> int:
+    """How many of the last of so many epochs: a tenth, two at least, at most those of which counts are kept. More would take
+    what a short training still learns for noise."""
+    return min(max(epochs // 10, 2), LAST_EPOCHS)
 
 
 def components(*folds: np.ndarray) -> Components:
@@ -114,9 +120,10 @@ def needed(parts: Components, size: float, level: float, seeds: int = 0, units: 
 
 
 def readings(counts: pd.DataFrame) -> pd.DataFrame:
-    """`regions` (dice, iou, pixel_error) of every network, epoch and unit of the counts of the last epochs
+    """`regions` (dice, iou, pixel_error) of every network, epoch of the `window` and unit, from the counts of the last epochs
     (`evaluation.counts.load_epochs`)."""
-    keys = ["readout", "epoch"]
+    keys, last = ["readout", "epoch"], counts["epoch"].max()
+    counts = counts[counts["epoch"] > last - window(last)]
     sums = counts.groupby([*keys, "patient", "class"], sort=False)[["tp", "fp", "fn"]].sum().reset_index()
     return pd.concat({key: regions(part) for key, part in sums.groupby(keys, sort=False)}, names=keys)
 
@@ -200,8 +207,8 @@ def next_hour(table: pd.DataFrame, hours: dict[str, float]) -> pd.DataFrame:
 
 def schedules(runs: dict[str, Runs]) -> pd.DataFrame:
     """One row per data set, schedule of the learning rate and network: dataset, schedule, readout, seeds; of each loss
-    the mean of foreground Dice over the last ten epochs (over the seeds) and its standard deviation from epoch to
-    epoch (root mean square over the seeds), <loss>_mean and <loss>_std."""
+    the mean of foreground Dice over the `window` (over the seeds) and its standard deviation from epoch to epoch (root mean
+    square over the seeds), <loss>_mean and <loss>_std."""
     rows = []
     for dataset in dict.fromkeys(dataset for dataset, _, _ in runs["last"]):
         for readout, by in runs.items():
@@ -209,7 +216,8 @@ def schedules(runs: dict[str, Runs]) -> pd.DataFrame:
             schedule = by[dataset, LOSSES[0], numbers[0]].record["settings"].get("schedule", "constant")
             row: dict[str, object] = {"dataset": dataset, "schedule": schedule, "readout": readout, "seeds": len(numbers)}
             for loss in LOSSES:
-                tails = [by[dataset, loss, seed].history["dice_foreground"].tail(LAST_EPOCHS) for seed in numbers]
+                curves = [by[dataset, loss, seed].history["dice_foreground"] for seed in numbers]
+                tails = [curve.tail(window(len(curve))) for curve in curves]
                 row[f"{loss}_mean"] = np.mean([tail.mean() for tail in tails])
                 row[f"{loss}_std"] = np.sqrt(np.mean([tail.var(ddof=1) for tail in tails]))
             rows.append(row)

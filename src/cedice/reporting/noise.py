@@ -23,10 +23,11 @@ _PARTS = {  # component → its colour and mark
     "unit": ("#009E73", "^"),
     "rest": ("#999999", "D"),
 }
-_ABOUT_SCHEDULES = f"""Foreground Dice, pooled over the validation set: mean over the last {LAST_EPOCHS} epochs ± standard
-deviation from epoch to epoch within a training (mean and root mean square over the seeds)."""
+_WINDOW = f"the last tenth of the epochs (two at least, {LAST_EPOCHS} at most)"
+_ABOUT_SCHEDULES = f"""Foreground Dice, pooled over the validation set: mean over {_WINDOW} ± standard deviation from epoch
+to epoch within a training (mean and root mean square over the seeds)."""
 _ABOUT = f"""Of the difference CE + DL minus CE, patient by patient (slice by slice where patients are unknown), seed by
-seed and epoch by epoch over the last {LAST_EPOCHS}: Dice and IoU over the foreground, and pixel error. Spreads are
+seed and epoch by epoch over {_WINDOW}: Dice and IoU over the foreground, and pixel error. Spreads are
 standard deviations, from a two-way analysis of variance with epochs nested in trainings (`cedice.analysis.noise` has
 the equations), by the method of moments; what comes out negative is 0. Neighbouring epochs are alike, those of the
 averaged network above all, so that the spread from epoch to epoch is then too small and that from seed to seed too
@@ -182,7 +183,7 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
                 f"{plain(named[row['dataset']])}\n{READOUT_TITLES[row['readout']]}\n{row['seeds']:.0f} × {row['units']:.0f}"
                 for row in rows.to_dict("records")
             ]
-            axes.set_xticks(places, labels, fontsize=7)
+            axes.set_xticks(places, labels, fontsize=min(7, 24 / max(len(rows), 1)))
             axes.set(title=words, ylabel="adds to the standard error" if measure == PRIMARY else "")
             axes.margins(x=0.2)
             if (rows["error"] > 0).any():
