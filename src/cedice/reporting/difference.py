@@ -45,12 +45,12 @@ def _words(found: Answer, margin: float) -> str:
     if found.kind == QUALITY:
         words = f"quality: the difference is still {numbers} after epoch {found.epochs}, the last"
         return f"{words}." if found.settled else f"{words}; not settled, for the interval reaches within ± {margin:g}."
-    words = (
-        f"neither: the difference never leaves ± {margin:g}"
-        if found.kind == NEITHER
-        else f"speed: the difference is gone after epoch {found.epoch} of {found.epochs}"
-    )
-    words += f", and is {numbers} after the last"
+    if found.kind == NEITHER:
+        words = f"neither: the difference never leaves ± {margin:g}, and is {numbers} after the last"
+    elif found.epoch == found.epochs:
+        words = f"speed at most: the difference comes within ± {margin:g} only with the last epoch, {found.epochs}: {numbers}"
+    else:
+        words = f"speed: the difference is gone after epoch {found.epoch} of {found.epochs}, and is {numbers} after the last"
     return f"{words}." if found.settled else f"{words}; not settled, for the interval reaches beyond ± {margin:g}."
 
 
