@@ -32,8 +32,8 @@ def rows(study: str, network: str, runs: Runs, verdict: pd.DataFrame) -> list[di
 
 
 def tested(runs: dict[str, Runs], dataset: str) -> Heterogeneity | None:
-    """Whether the networks differ, of the trainings of several studies: over the patients that have a Dice in all of them. None
-    for fewer than two networks, trainings or patients; CediceError where they are not of the same slices."""
+    """Whether the networks differ, of the trainings of those studies that have the data set, over the patients that have a Dice
+    in all. None for fewer than two networks, trainings or patients; CediceError where they are not of the same slices."""
     counts = {
         (f"{study} {loss}", seed): each.counts
         for study, of in runs.items()
@@ -42,9 +42,10 @@ def tested(runs: dict[str, Runs], dataset: str) -> Heterogeneity | None:
     }
     same_slices(counts, dataset)
     dice = {key: regions(table)["dice"] for key, table in counts.items()}
+    trained = [study for study in runs if any(key[0] == f"{study} ce" for key in dice)]
     seeds = list(dict.fromkeys(seed for _, seed in dice))
     differences = np.array(
-        [[dice[f"{study} ce_dl", seed] - dice[f"{study} ce", seed] for seed in seeds] for study in runs], dtype=float
+        [[dice[f"{study} ce_dl", seed] - dice[f"{study} ce", seed] for seed in seeds] for study in trained], dtype=float
     )
     differences = differences[:, :, np.isfinite(differences).all(axis=(0, 1))]
     return heterogeneity(differences) if min(differences.shape) > 1 else None

@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cedice.analysis.heterogeneity import Heterogeneity
 from cedice.analysis.statistics import LEVEL
@@ -79,6 +80,7 @@ def forest(rows: pd.DataFrame, margin: float, readout: str) -> Figure:
             axes.set_yticks(range(len(of)), [NETWORK_TITLES[row["network"]] for row in of])
             axes.set_ylim(len(of) - 0.4, -0.6)
             axes.set(xlabel="CE + DL minus CE (foreground Dice); right is better", title=plain(name))
+            axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.grid(axis="y", visible=False)
     title = f"The Dice term's effect by network, 95 % intervals (network: {READOUT_TITLES[readout]}; green: margin)"
     return finish(figure, [], title)
