@@ -164,16 +164,17 @@ def test_what_an_experiment_set_is_merged_into_the_parameters_of_today(tmp_path)
     kept.parent.mkdir(parents=True)
     kept.write_text("epoch\n1\n")
     (project / name / "params.yaml").write_text("small: {split: slice}\n")
-    (project / name / "dvc.lock").write_text("stages: {train: {cmd: b}}\n")
+    (project / name / "dvc.lock").write_text("stages: {train@small-acdc-ce-0: {cmd: b}}\n")
     checkout.mkdir()
     (checkout / "params.yaml").write_text(
         "loss: {ce: 0}\nsmall: {split: patient, epochs: {acdc: 1}, seeds: [0]}\nmixture: {studies: []}\n"
     )
-    (checkout / "dvc.lock").write_text("stages: {train: {cmd: a}, other: {cmd: c}}\n")
-    assert keep.lay_over(Path(name), project, checkout) == ["train"]
+    others = ("train@small-acdc-ce-0", "download@small-acdc", "page@small", "download@demo-acdc")
+    (checkout / "dvc.lock").write_text("stages:\n" + "".join(f"  {name}:\n    cmd: a\n" for name in others))
+    assert keep.lay_over(Path(name), project, checkout) == ["train@small-acdc-ce-0"]
     merged = yaml.safe_load((checkout / "params.yaml").read_text())
     assert merged["small"] == {"split": "slice", "epochs": {"acdc": 1}, "seeds": [0]}
     assert merged["run"] == {"studies": ["small"], "datasets": ["acdc"], "losses": ["ce"], "seeds": [0], "mixtures": []}
     lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
-    assert lock == {"train": {"cmd": "b"}, "other": {"cmd": "c"}}
+    assert lock == {"train@small-acdc-ce-0": {"cmd": "b"}, "download@small-acdc": {"cmd": "a"}}  # what a training is made from
     assert (checkout / "reports/small/history/acdc/ce-seed0.csv").read_text() == kept.read_text()

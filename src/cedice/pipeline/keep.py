@@ -11,6 +11,7 @@ import yaml
 from cedice import paths
 from cedice.errors import CediceError
 from cedice.files import md5, replacing
+from cedice.pipeline.lock import part
 from cedice.pipeline.workspace import select
 from cedice.training.provenance import git
 
@@ -55,14 +56,15 @@ def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
         shutil.copy(path, target)
     kept, today = (yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8")) for path in (folder, checkout))
     (checkout / "params.yaml").write_text(yaml.safe_dump(merged(today, kept), sort_keys=False), encoding="utf-8")
-    lock = yaml.safe_load((checkout / "dvc.lock").read_text(encoding="utf-8"))
     entries = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     study = folder.parent.parent.name
     settings = merged(today, kept)[study]
     seeds = settings["seeds"].values() if isinstance(settings["seeds"], dict) else [settings["seeds"]]
     select(checkout, study, list(settings["epochs"]), sorted(set(itertools.chain(*seeds))))
-    lock["stages"] |= entries
-    (checkout / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    lock = checkout / "dvc.lock"
+    given = yaml.safe_load(part(lock.read_text(encoding="utf-8"), study))  # DVC is slow to read what is not asked
+    before = {name: entry for name, entry in given["stages"].items() if name.startswith(("download@", "preprocess@"))}
+    lock.write_text(yaml.safe_dump(given | {"stages": before | entries}), encoding="utf-8")
     return sorted(entries)
 
 
