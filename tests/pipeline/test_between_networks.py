@@ -79,7 +79,7 @@ def test_networks_are_compared_as_far_as_they_are_there(project, stage):
     costs = [
         ("unet", 8, 4, None, 5, 9.0, None),
         ("attention_unet", 8, 4, None, 6, 12.0, 8.0),
-        ("swin_unetr", None, None, 12, 9, 80, 50),
+        ("swin_unetr", None, None, 12, 1_590_141, 80, 50),
     ]
     columns = ["network", "base_channels", "depth", "feature_size", "parameters", "torch_ms", "int8_ms"]
     measured = pd.DataFrame(costs, columns=columns).assign(gflop=1.0, onnx_ms=5.0, real_time=[True, True, False])
@@ -87,6 +87,7 @@ def test_networks_are_compared_as_far_as_they_are_there(project, stage):
     assert stage("networks", *name) is None
     text = (folder / "cost.md").read_text(encoding="utf-8")
     assert "| COVID-19 | Swin UNETR 12 | 5 |" in text
+    assert "1,590,141" in text
     rows = pd.read_csv(folder / "cost.csv").set_index(["dataset", "network"])
     assert rows["torch_ms_best"].loc[[("covid19", "unet"), ("covid19", "swin_unetr")]].all()  # the cheapest and the best
     assert rows["onnx_ms_best"].sum() == 2  # at one cost the best alone

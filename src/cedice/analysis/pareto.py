@@ -16,8 +16,9 @@ KIND = ["network", "base_channels", "depth", "feature_size"]
 
 
 def points(runs: list[Runs], measured: pd.DataFrame) -> pd.DataFrame:
-    """A row a data set and network that was both trained (CE + DL) and measured: `KIND`, Dice with its standard deviation over
-    the trainings, `COSTS`, real_time, and for each cost `<cost>_best`, whether no other that costs as little has the Dice.
+    """A row a data set and network that was trained (CE + DL) and measured, of data sets with two or more: `KIND`, Dice and its
+    standard deviation over the trainings, `COSTS`, real_time, and for each cost `<cost>_best`, whether no other that costs as
+    little has the Dice.
 
     ``measured``: the table of `benchmarks/cost.py`; a network is known by its options.
     """
@@ -34,7 +35,8 @@ def points(runs: list[Runs], measured: pd.DataFrame) -> pd.DataFrame:
         [pd.Series(values).std() for values in rows.values()],
     )
     trained["trainings"] = [len(values) for values in rows.values()]
-    both = trained.merge(measured.fillna(dict.fromkeys(KIND, 0)), on=KIND).sort_values(["dataset", "gflop"], ignore_index=True)
+    both = trained.merge(measured.fillna(dict.fromkeys(KIND, 0)), on=KIND).sort_values(["dataset", "gflop"])
+    both = both[both.groupby("dataset")["dataset"].transform("size") > 1].reset_index(drop=True)
     for cost in COSTS:
         best = [
             pd.notna(row[cost]) and not ((of["dice"] > row["dice"]) & (of[cost] <= row[cost])).any()

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from cedice.analysis.pareto import COSTS
 from cedice.paper import NETWORK_TITLES, READOUT_TITLES, titles
@@ -25,7 +25,8 @@ def markdown(points: pd.DataFrame, readout: str) -> str:
     named, body = titles(points["dataset"]), []
     for row in points.to_dict("records"):
         costs = [
-            _bold(number(row[cost], digits=",.0f" if cost == "parameters" else ".2f"), row[f"{cost}_best"]) for cost in COSTS
+            _bold(f"{row[cost]:,.0f}" if cost == "parameters" else number(row[cost], digits=".2f"), row[f"{cost}_best"])
+            for cost in COSTS
         ]
         cells = [named[row["dataset"]], name(row), str(row["trainings"]), spread(row["dice"], row["std"]), *costs]
         body.append([*cells, "yes" if row["real_time"] else "no"])
@@ -61,7 +62,7 @@ def plot(points: pd.DataFrame) -> Figure:
                     axes.axvline(REAL_TIME, color="#D55E00", linewidth=0.9, linestyle="--")
                 axes.set(xscale="log", xlabel=told, ylabel="foreground Dice", title=plain(title))
                 axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-                axes.xaxis.set_major_formatter("{x:g}")
+                axes.xaxis.set_major_formatter(EngFormatter(sep="") if cost == "parameters" else "{x:g}")
                 axes.xaxis.set_minor_formatter(NullFormatter())
         handles = [
             Line2D([], [], color="#0072B2", marker=marker, linestyle="none", label=NETWORK_TITLES[kind])
