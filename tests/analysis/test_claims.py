@@ -54,7 +54,7 @@ def test_a_changed_number_that_alters_a_verdict_does_not_pass(reported, stage):
                 text = one.read_text()
                 one.write_text(other.read_text())
                 other.write_text(text)
-    confirmed = [claim for claim in CLAIMS if claim["verdict"] == "confirmed"]
+    confirmed = [claim for claim in CLAIMS if claim["verdict"].startswith("confirmed")]  # or too small to matter
     wrong = differing(judged(stage, reported))
     assert len(wrong) == len(CLAIMS)
     assert sum("found contradicted" in line for line in wrong) == len(confirmed)
