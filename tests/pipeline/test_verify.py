@@ -37,7 +37,7 @@ CHANGES = {
     "what is made of them, and the data": [
         ("reports/small/table1.md", "ours", "theirs", "table@small"),
         ("reports/small/response.csv", "0.8", "0.9", "experiments"),
-        ("reports/claims.yaml", "not confirmed", "contradicted", "claims"),
+        ("reports/claims.yaml", "verdict: confirmed", "verdict: contradicted", "claims"),
         ("reports/small/data/acdc-slices.json", "200", "201", "conventions@small"),
     ],
     # What follows is not asked of DVC where a training lacks its slices, as in a clone: the stage that wrote a file tells it.
