@@ -18,7 +18,7 @@ def write_patient(rng: np.random.Generator, number: int, patients: int, root: Pa
     height, width = (int(size) for size in rng.integers((200, 280), (340, 440)))
     rows, columns = np.mgrid[:height, :width].astype(float)
     y, x = rows / height - 0.5, columns / width - 0.5
-    size, opacity = rng.uniform(0.9, 1.1), rng.uniform(60, 110)
+    size, opacity = rng.uniform(0.9, 1.1), rng.uniform(70, 100)
     for kind in ("Imgs", "GT"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for index in range(SLICES):
@@ -41,18 +41,21 @@ def _lungs(y: np.ndarray, x: np.ndarray, size: float, rng: np.random.Generator) 
 
 
 def _lesions(rng: np.random.Generator, lungs: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Opacity (height, width) in 0–1 and mask uint8: none in some slices, more and larger ones towards the base."""
+    """Opacity (height, width), about 1 in lesions, and mask uint8: none in some slices, more towards the base.
+
+    None is small or faint: with such ones the demo's trainings would end further apart on other processors.
+    """
     density, mask = np.zeros(lungs.shape), np.zeros(lungs.shape, np.uint8)
     inside = np.argwhere(lungs)
     for _ in range(rng.poisson(0.8 + 2 * level)):
         row, column = inside[rng.integers(len(inside))]
-        radius = np.exp(rng.uniform(np.log(5), np.log(45))) * lungs.shape[0] / 270
+        radius = np.exp(rng.uniform(np.log(12), np.log(45))) * lungs.shape[0] / 270
         rows, columns = np.ogrid[: lungs.shape[0], : lungs.shape[1]]
         stretch, wave, phase = rng.uniform(0.6, 1.6), rng.uniform(0, 0.25), rng.uniform(0, 2 * np.pi)
         y, x = (rows - row) * stretch, (columns - column) / stretch
         blob = (np.hypot(y, x) < radius * (1 + wave * np.cos(3 * np.arctan2(y, x) + phase))) & lungs
         mask |= blob
-        density = np.maximum(density, gaussian_filter(blob.astype(float), rng.uniform(0.8, 4)) * rng.uniform(0.6, 1.3))
+        density = np.maximum(density, gaussian_filter(blob.astype(float), rng.uniform(0.8, 2)) * rng.uniform(0.9, 1.1))
     return density * lungs, mask
 
 
