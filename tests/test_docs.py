@@ -114,7 +114,7 @@ def test_numbers_in_sentences_are_those_of_the_reports():
 
 SIDE_BY_SIDE = [
     (study, dataset)
-    for study in ("small", "outlook", "recipe", "attention", "transformer")
+    for study in ("small", "paper", "outlook", "recipe", "attention", "transformer")
     for dataset in pd.read_csv(ROOT / f"reports/{study}/verdict.csv")["dataset"].unique()
 ]
 

@@ -82,6 +82,8 @@ def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
     assert plain["last_epochs_gained"] == pytest.approx(plain["gained"] / 2)  # of two epochs, the first alike
     beyond = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 0): run_of(BASE + 0.2)})
     assert pd.isna(response.leakage(base, [beyond], "small")["share"][0])  # no share of the gap is more than the whole of it
+    away = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 0): run_of(BASE - 0.05)})
+    assert pd.isna(response.leakage(base, [away], "small")["share"][0])  # nor is a step away from the paper
     with_dice = found.loc[("ce_dl", "dice")]
     assert with_dice["gained"] == 0
     assert with_dice["spread"] > 0.02

@@ -85,7 +85,7 @@ def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFra
     loss, metric, seeds; by_patient and by_slice, means over the same seeds; gained, the second minus the first; and
     last_epochs_gained, that of the means over the last 10 epochs; spread, the standard deviation over all seeds by patient;
     paper; share, of the gap to the paper that is gained, NaN where the gap is no more than twice the spread and where the gain
-    goes beyond the paper."""
+    goes beyond the paper or away from it."""
     rows = []
     for experiment in experiments:
         if list(experiment.changes) == [f"{study}.{SPLIT}"]:
@@ -106,7 +106,7 @@ def _gained(base: Runs, by_slice: Runs, dataset: str, loss: str, metric: str) ->
     ]
     spread = pd.Series(every).std(ddof=1)
     share = (leaky - honest) / (paper - honest)
-    told = abs(paper - honest) > 2 * spread and share <= 1
+    told = abs(paper - honest) > 2 * spread and 0 <= share <= 1
     keys = {"dataset": dataset, "average": average, "loss": loss, "metric": metric, "seeds": len(shared)}
     keys |= {"by_patient": honest, "by_slice": leaky, "gained": leaky - honest, "last_epochs_gained": float(np.mean(tails))}
     return keys | {"spread": spread, "paper": paper, "share": share if told else math.nan}

@@ -37,8 +37,8 @@ _ABOUT_LEAKAGE = """The same study split by slice: every fifth slice validates, 
 trained on. Other slices validate than by patient, so the gain is not leakage alone; on COVID-19 the split by slice also trains
 on four fifths of the slices instead of the official half. On the same seeds, in the average that the paper's numbers
 fit{undetermined}. "Spread": standard deviation over all seeds of the first split, to hold the gain against. "Gap explained":
-what is gained, as a share of the distance to the paper, where that is more than twice the spread and the gain does not go
-beyond it. """
+what is gained, as a share of the distance to the paper, where that is more than twice the spread and the gain goes neither
+beyond the paper nor away from it. """
 _ABOUT_OTHERS = """At the end; † where the network then predicts background only.
 """
 _OTHER_COLUMNS = {"Dice": "dice_with_background", "foreground Dice": "dice_foreground", "pixel error": "pixel_error_foreground"}
