@@ -8,7 +8,7 @@ READY := .venv/ready
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 3 to 5 minutes on 2 CPU cores.
+demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 3 to 4 minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
 	@echo
 	@echo 'Table 1   reports/demo/table1.md'
@@ -38,7 +38,7 @@ outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Ne
 	dvc repro networks
 
 # Two processes of one thread each; the tests of a file stay in one, since some share a project.
-test: $(READY)  ## Run the tests: 11 minutes on 2 CPU cores.
+test: $(READY)  ## Run the tests: 9 to 15 minutes on 2 CPU cores.
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.
