@@ -5,11 +5,13 @@ from cedice.data import archives, registry
 from cedice.data.phantoms import generate
 from cedice.files import write_json
 from cedice.pipeline.stage import Job, run
-from cedice.training import hardware
 
 
 def download(job: Job) -> None:
-    hardware.require(job.study, job.settings.hardware)  # before a download of gigabytes, not after it
+    if job.settings.hardware == "gpu":
+        from cedice.training import hardware  # noqa: PLC0415  (loads PyTorch, which takes seconds)
+
+        hardware.require(job.study, job.settings.hardware)  # before a download of gigabytes, not after it
     source, destination = registry.find(job.dataset, job.params.datasets), paths.raw(job.study, job.dataset)
     if job.settings.source.kind == "phantom":
         obtained = generate.obtain(job.dataset, job.settings.source.patients, job.settings.source.seed, destination)
