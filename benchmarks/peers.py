@@ -45,13 +45,15 @@ def tutorial(train: Tensors, val: Tensors, classes: int, epochs: int, batch: int
     model = BasicUNet(spatial_dims=2, in_channels=1, out_channels=classes).to(train.images.device)
     loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.Adam(model.parameters(), 1e-4)
-    for _ in range(epochs):
+    for epoch in range(1, epochs + 1):
+        start = time.monotonic()
         model.train()
         for chosen in torch.randperm(len(train)).split(batch):
             image, mask = train.batch(chosen)
             optimizer.zero_grad()
             loss_function(model(image.contiguous()), mask[:, None].long()).backward()
             optimizer.step()
+        print(f"MONAI BasicUNet epoch {epoch}/{epochs}  {time.monotonic() - start:.1f} s", flush=True)
     counts = [region_counts(most_probable(logits), mask, classes) for logits, mask in infer(model, val, "float32")]
     sums = (torch.cat(column).sum(dim=0).numpy() for column in zip(*counts, strict=True))
     return headline(*sums)["foreground"]["dice"]
