@@ -8,7 +8,7 @@ READY := .venv/ready
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 3 to 4 minutes on 2 CPU cores.
+demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, about 3 minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
 	@echo
 	@echo 'Table 1   reports/demo/table1.md'

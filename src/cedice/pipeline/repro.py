@@ -45,14 +45,13 @@ def repro(study: str, file: Path = Path("params.yaml")) -> int:
         raise CediceError(f"{file}: no line begins with `{missing[0]}:`; write this key so, to have it edited")
     before = {key: block[0] for key, block in blocks.items() if block}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    reports = list(dict.fromkeys([*project.reports, study]))
     try:
         signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
         with lock.alone(study, file.parent):
             for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
                 losses = list(params.LOSSES)
                 run = {"studies": [study], "datasets": datasets, "losses": losses, "seeds": seeds, "mixtures": namings}
-                for key, value in {"run": run, "reports": reports}.items():
+                for key, value in {"run": run, "reports": [study]}.items():
                     _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
                 status = _dvc(f"page@{study}" if number == len(groups) else "measure", *(["mixture"] if namings else []))
                 if status:
