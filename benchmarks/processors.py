@@ -6,6 +6,7 @@ Reads the demo's slices (`dvc repro preprocess`) and trains on them as `params.y
 processor can stand in for. Prints the averaged network's foreground Dice, and the largest difference of each training.
 """
 
+import argparse
 import contextlib
 import io
 import itertools
@@ -62,4 +63,6 @@ def here() -> None:
 
 
 if __name__ == "__main__":
-    here() if sys.argv[1:] == ["--here"] else main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--here", action="store_true", help="in this process and environment alone, and print JSON")
+    here() if parser.parse_args().here else main()
