@@ -5,8 +5,10 @@ import glob
 import hashlib
 import json
 import shutil
+import signal
 import struct
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -51,9 +53,28 @@ def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
         if folder:
             new.mkdir()
         yield new
-        if target.is_dir():  # a folder cannot be replaced in one step: the old one leaves first
-            target.rename(Path(scratch) / "old")
-        new.replace(target)
+        with uninterrupted():
+            if target.is_dir():  # a folder cannot be replaced in one step: the old one leaves first
+                target.rename(Path(scratch) / "old")
+            new.replace(target)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block. (They come to the main thread; any other is never interrupted.)"""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: held.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def write_text(target: Path, text: str) -> None:

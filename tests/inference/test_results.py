@@ -17,6 +17,7 @@ from PIL import Image
 from cedice.errors import CediceError
 from cedice.files import sha256
 from cedice.inference import outputs
+from cedice.inference.results import Results
 
 
 @pytest.fixture
@@ -206,6 +207,28 @@ def test_ctrl_c_leaves_whole_results_only(tmp_path, model):
     }
     cedice("predict", model, tmp_path / "scans", "-o", out)
     assert len(rows(out / "volumes.csv")) == 40
+
+
+def test_ctrl_c_while_results_move_in_waits_until_all_are_there(tmp_path, monkeypatch):
+    out, replace = tmp_path / "out", Path.replace
+
+    def interrupted(new: Path, target: Path) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        return replace(new, target)
+
+    results = Results(out)
+    with pytest.raises(KeyboardInterrupt), results.adding(put(tmp_path / "heart.nii.gz"), "heart", [{"scan": "heart"}]) as new:
+        for name in ("heart_labels.nii.gz", "heart_preview.png"):
+            (new / name).write_text(name)
+        monkeypatch.setattr(Path, "replace", interrupted)
+    assert {path.name for path in out.iterdir()} == {
+        "cedice-written.csv",
+        "heart_labels.nii.gz",
+        "heart_preview.png",
+        "volumes.csv",
+    }
+    assert rows(out / "volumes.csv") == {"heart": 1}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_no_word_of_the_scans_header_goes_into_the_results(tmp_path, model):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cedice.errors import CediceError
-from cedice.files import replacing, sha256
+from cedice.files import replacing, sha256, uninterrupted
 
 MANIFEST = "cedice-written.csv"
 VOLUMES = "volumes.csv"
@@ -59,7 +59,8 @@ class Results:
     @contextmanager
     def adding(self, scan: Path, name: str, sizes: list[dict[str, object]]) -> Iterator[Path]:
         """Give a folder to write a scan's results into; when the block ends well, move them in, and its rows in `volumes.csv`.
-        Results of an earlier run that have no successor go. A failure, or Ctrl-C, leaves all as it was."""
+        Results of an earlier run that have no successor go. A failure, or Ctrl-C, leaves all as it was; while they
+        move in, Ctrl-C waits."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(f"{_SCRATCH}*.part"):  # by a process that was killed
             shutil.rmtree(left)
@@ -74,13 +75,14 @@ class Results:
             names = {row.file for row in new}
             before = [row for row in self._written if row.file in names or row.scan == name]
             kept = [row for row in self._written if row not in before]
-            self._list(kept + before + new)  # a process that is killed from here on leaves nothing that it would not know
-            for row in before:
-                if row.file not in names and self._is_ours(row.file):
-                    (self.folder / row.file).unlink()
-            for file in files:
-                file.replace(self.folder / file.name)
-            self._list(kept + new)
+            with uninterrupted():
+                self._list(kept + before + new)  # a process that is killed from here on leaves nothing that it would not know
+                for row in before:
+                    if row.file not in names and self._is_ours(row.file):
+                        (self.folder / row.file).unlink()
+                for file in files:
+                    file.replace(self.folder / file.name)
+                self._list(kept + new)
 
     def _foreign(self, name: str, scan: Path | None) -> str:
         target = self.folder / name
