@@ -38,7 +38,7 @@ outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Ne
 	dvc repro networks
 
 # Two processes of one thread each; the tests of a file stay in one, since some share a project.
-test: $(READY)  ## Run the tests: 9 to 15 minutes on 2 CPU cores.
+test: $(READY)  ## Run the tests: 7 to 15 minutes on 2 CPU cores.
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.
