@@ -22,7 +22,7 @@ demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU
 
 small: $(READY)  ## Train on the real archives with 8 channels for 100 epochs: one CUDA GPU, or half a day to a day on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
-	dvc repro claims experiments
+	dvc repro claims
 
 own: $(READY)  ## Do the same with your own data sets, those that `own.epochs` in params.yaml names.
 	python -m cedice.pipeline.repro $@

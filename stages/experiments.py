@@ -4,7 +4,6 @@ import pandas as pd
 
 from cedice import paths
 from cedice.analysis import experiments, response
-from cedice.evaluation.runs import load
 from cedice.files import save_figure, write_csv, write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import figures
@@ -15,7 +14,7 @@ FILES = {"responses": "response", "leaked": "leakage"}
 
 def write(job: Job) -> None:
     folder, points, told = paths.reports(job.study), {}, {}
-    for readout, base in load(job.trainings).items():
+    for readout, base in job.runs().items():
         kept = experiments.load(job.study, job.params, readout)
         points[readout] = response.by_alpha(base, job.params.loss.ce_dl.alpha, kept)
         told[readout] = Tried(response.response(points[readout]), response.leakage(base, kept, job.study), kept)

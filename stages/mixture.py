@@ -33,7 +33,7 @@ def write(job: Job) -> None:
         write_csv(new / "counts.csv", counts)
         write_json(new / "choice.json", [each.described() for each in tried])
         title = f"Five validation slices, no network: {told} ({job.note})"
-        save_figure(predictions({job.dataset: validation}, {job.dataset: labels}, title), new / "samples.png")
+        save_figure(predictions({job.dataset: validation}, {job.dataset: labels}, title), new / "samples.jpg")
     print(f"{told}: {len(mixture.labels)} components of {', '.join(mixture.names)}, Dice foreground {values['foreground']:.4f}")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from cedice import params, paths
 from cedice.analysis import between_networks, experiments, pareto
 from cedice.analysis.statistics import holm
-from cedice.evaluation.runs import Runs, decisive, load
+from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure, write_csv, write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import pareto as pareto_report
@@ -23,7 +23,7 @@ def write(job: Job) -> None:
     alike = {"hardware", "train"}
     given = {name: job.params.study(name).model_dump(exclude=alike) for name in params.STUDIES}
     jobs = [Job(job.params, name, {}) for name in params.STUDIES if given[name] == given[job.study]]
-    there = {each.study: load(each.trainings) for each in jobs if _complete(each)}
+    there = {each.study: each.runs() for each in jobs if (paths.reports(each.study) / "verdict.csv").is_file()}
     readout = decisive(set.intersection(*(set(of) for of in there.values()))) if there else "last"
     runs = {study: of[readout] for study, of in there.items()}
     target = Path("reports/networks")
@@ -50,11 +50,6 @@ def _costs(job: Job, runs: dict[str, Runs], readout: str, folder: Path) -> None:
         write_csv(folder / "cost.csv", points, float_format="%.6g")
         save_figure(pareto_report.plot(points), folder / "cost.png")
         write_text(folder / "cost.md", pareto_report.markdown(points, readout))
-
-
-def _complete(job: Job) -> bool:
-    counts = [paths.counts(training, "last") for training in job.trainings]
-    return all(path.is_file() for path in (*counts, paths.reports(job.study) / "verdict.csv"))
 
 
 def _rows(job: Job, runs: Runs, readout: str) -> list[dict]:

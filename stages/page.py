@@ -1,7 +1,6 @@
 """Put a study's results on one self-contained page (`index.html`)."""
 
 from cedice import paths
-from cedice.evaluation.runs import load
 from cedice.files import write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.page import render
@@ -9,8 +8,8 @@ from cedice.reporting.page import render
 
 def write(job: Job) -> None:
     target = paths.reports(job.study) / "index.html"
-    write_text(target, render(job.study, load(job.trainings), job.params.loss.ce_dl.alpha, job.synthetic))
-    print("\n".join([f"{target} written", *(job.left_out if job.synthetic else [])]))
+    write_text(target, render(job.study, job.runs(), job.params.loss.ce_dl.alpha, job.synthetic))
+    print(f"{target} written")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,36 @@
-"""Draw the figures of a study that need no image: 1, and from 4 on."""
+"""Draw the figures of a study that need no image: 1, and from 4 on; the verdict, the noise and the difference by epoch as
+pictures (`forest.png`, `noise.png`, `difference.png`)."""
 
+import math
 from collections.abc import Iterator
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from cedice import paths
-from cedice.evaluation.runs import decisive, load, readouts
+from cedice.analysis.difference import over_epochs
+from cedice.evaluation import record
+from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure
 from cedice.networks import arguments
 from cedice.paper import READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.params import LOSSES
-from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
-from cedice.reporting import figures
+from cedice.reporting import difference, figures, forest, noise
 from cedice.reporting.network import network as draw_network
 from cedice.tables import read_table
 
 
 def plot(job: Job) -> None:
+    runs, folder = job.runs(), paths.reports(job.study)
     with replacing(paths.figures(job.study), folder=True) as new:
-        for number, figure in [network(job), *curves(job), errors(job), sizes(job)]:
+        for number, figure in [network(job), *curves(job, runs), errors(job, decisive(runs)), sizes(job)]:
             save_figure(figure, new / f"figure{number}.png")
+    judged = read_table(folder / "verdict.csv")
+    if job.synthetic:  # the paper's differences stand beside real data only
+        judged["paper"] = math.nan
+    save_figure(forest.forest(judged, job.note), folder / "forest.png")
+    save_figure(noise.figure(read_table(folder / "noise.csv"), job.note), folder / "noise.png")
+    save_figure(difference.figure(over_epochs(runs), job.note, job.params.margins.dice), folder / "difference.png")
     print(f"figures in {paths.figures(job.study)}")
 
 
@@ -32,27 +41,25 @@ def network(job: Job) -> tuple[int, Figure]:
     return 1, draw_network(arguments(train.network, classes, train.model_dump()), max(sizes))
 
 
-def curves(job: Job) -> Iterator[tuple[int, Figure]]:
-    by_readout = load(job.trainings)
+def curves(job: Job, by_readout: dict[str, Runs]) -> Iterator[tuple[int, Figure]]:
     for dataset, title in titles(job.datasets).items():
         count = len(job.settings.seeds_of(dataset))
         spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
         number = figure_numbers(job.datasets)[dataset]["dice"]
-        chosen = {readout: {key: run for key, run in runs.items() if key[0] == dataset} for readout, runs in by_readout.items()}
         histories = {
-            readout: {loss: [run.history for key, run in runs.items() if key[1] == loss] for loss in LOSSES}
-            for readout, runs in chosen.items()
+            readout: {loss: [run.history for key, run in runs.items() if key[:2] == (dataset, loss)] for loss in LOSSES}
+            for readout, runs in by_readout.items()
         }
         heading = f"Figure {number}. {title} validation set over the epochs ({job.note}{spread})"
         paper = None if job.synthetic else TABLE_1.get(dataset)
         yield number, figures.curves(histories, job.alphas, heading, paper)
 
 
-def errors(job: Job) -> tuple[int, Figure]:
+def errors(job: Job, readout: str) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["border"]
-    readout = decisive(readouts(job.trainings))
+    tables = record.by_network(job.table("errors"))[readout]
     profiles = {
-        dataset: {loss: [pd.read_csv(paths.errors(each, readout)) for each in _of(job, dataset, loss)] for loss in LOSSES}
+        dataset: {loss: [rows for key, rows in tables.items() if key[:2] == (dataset, loss)] for loss in LOSSES}
         for dataset in job.datasets
     }
     title = f"Figure {number}. Errors by distance to the true border ({job.note}; network: {READOUT_TITLES[readout]})"
@@ -64,10 +71,6 @@ def sizes(job: Job) -> tuple[int, Figure]:
     targets = read_table(paths.reports(job.study) / "targets.csv")
     targets = targets[targets["readout"] == decisive(targets["readout"])]
     return number, figures.sizes(targets, job.alphas, f"Figure {number}. Dice of targets by size ({job.note})")
-
-
-def _of(job: Job, dataset: str, loss: str) -> list[Training]:
-    return [training for training in job.trainings if training.key[:2] == (dataset, loss)]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def write(job: Job) -> None:
     if source.facts and not job.synthetic:
         preprocess.check_facts(record, source.facts, source.name)
     preprocess.save(slices, *paths.slices(job.study, job.dataset))
-    write_json(paths.slices_record(job.study, job.dataset), record)
+    write_json(paths.summary(job.study, job.dataset), record)
     shares = ", ".join(f"{name} {found['fraction']:.2%}" for name, found in record["classes"].items())
     parts = f"{record['folds']} folds" if "folds" in record else f"{record['train']} train, {record['val']} val"
     print(f"{job.title(source.name)}: {record['slices']} slices ({parts}); {shares}")

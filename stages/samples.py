@@ -22,12 +22,12 @@ def samples(job: Job) -> None:
     with replacing(paths.samples(job.study), folder=True) as new:
         for number, loss in enumerate(LOSSES, start=2):
             files = {
-                dataset: paths.predictions(Training(job.study, dataset, loss, first[dataset]), "averaged")
+                dataset: paths.labels(Training(job.study, dataset, loss, first[dataset]), "averaged")
                 for dataset in job.datasets
             }
             labels = {dataset: _labels(job, file, dataset, validation[dataset]) for dataset, file in files.items()}
             title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, first seed, averaged)"
-            save_figure(predictions(validation, labels, title), new / f"figure{number}.png")
+            save_figure(predictions(validation, labels, title), new / f"figure{number}.jpg")
     print(f"Figures 2 and 3 in {paths.samples(job.study)}")
 
 

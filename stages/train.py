@@ -10,7 +10,7 @@ import pandas as pd
 
 from cedice import paths
 from cedice.data import slices
-from cedice.files import sha256, write_csv, write_json
+from cedice.files import replacing, sha256, write_csv, write_json
 from cedice.networks import check_size
 from cedice.pipeline.stage import Job, run
 from cedice.training import checkpoints, distributed, epochs, hardware, provenance, settings, weights
@@ -38,9 +38,6 @@ def write(job: Job) -> None:
         trained = train(train_data, val_data, given, checkpoint, str(job.training))
         if distributed.rank():
             return
-    weights.save(paths.weights(job.training), trained.networks, given, inputs)
-    write_csv(paths.history(job.training), pd.DataFrame(trained.history))
-    epochs.save(paths.epochs(job.training), epochs.table(trained.counts, given.epochs, data.index.iloc[val]))
     record = {
         "device": name,
         "versions": provenance.versions(),
@@ -52,7 +49,11 @@ def write(job: Job) -> None:
         **({} if data.native is None else {"grid": job.settings.grid_of(job.dataset).model_dump()}),
         **inputs,
     }
-    write_json(paths.run_record(job.training), record)
+    with replacing(paths.trained(job.training), folder=True) as new:
+        weights.save(new / "weights.safetensors", trained.networks, given, inputs)
+        write_csv(new / "history.csv", pd.DataFrame(trained.history))
+        epochs.save(new / "epochs.csv.gz", epochs.table(trained.counts, given.epochs, data.index.iloc[val]))
+        write_json(new / "run.json", record)
     checkpoints.discard(checkpoint)
 
 

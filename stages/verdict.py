@@ -1,67 +1,89 @@
-"""Judge the paper's statements (`verdict.csv`, `verdict.md`, `forest.png`) from counts, border distances and targets, and what
-experts ask besides (`beyond.csv`) from calibration and volumes where there are any."""
+"""Judge the paper's statements (`verdict.csv`, `verdict.md`), with what experts ask besides (`beyond.csv`); and write where the
+noise of the differences comes from (`noise.csv`, `noise.md`) and what the Dice term changes as the training goes on
+(`difference.csv`, `difference.md`)."""
 
 import json
-import math
 from pathlib import Path
 
 import pandas as pd
 
 from cedice import paths
-from cedice.analysis import beyond, chance, peers
+from cedice.analysis import beyond, chance, noise, peers
+from cedice.analysis.difference import over_epochs
 from cedice.analysis.verdict import Measured, judge
-from cedice.evaluation.counts import check_units, load_counts
-from cedice.evaluation.runs import Runs, decisive, load
-from cedice.files import save_figure, write_csv, write_text
-from cedice.paths import Training
+from cedice.evaluation import record
+from cedice.evaluation.counts import check_units
+from cedice.evaluation.runs import Runs, decisive, seeds
+from cedice.files import write_csv, write_text
+from cedice.params import LOSSES
 from cedice.pipeline.stage import Job, run
-from cedice.reporting.forest import forest
+from cedice.reporting import difference
+from cedice.reporting import noise as noise_report
 from cedice.reporting.verdict import markdown
-from cedice.tables import read_table
 
 
-def verdict(job: Job) -> None:
-    runs, folder = load(job.trainings), paths.reports(job.study)
-    table, asked = _judged(job, tuple(runs))
+def judged(job: Job) -> None:
+    runs = job.runs()
+    verdict(job, runs)
+    budget(job, runs)
+    by_epoch(job, runs)
+
+
+def verdict(job: Job, runs: dict[str, Runs]) -> None:
+    folder, rests = paths.reports(job.study), decisive(runs)
+    bins = record.by_network(job.table("calibration"))
+    table, asked = _judged(job, runs, bins)
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
     by_chance = None if job.synthetic else chance.table(runs)
-    rests = decisive(runs)
-    published = _published(job, runs[rests], rests) if job.settings.split == "folds" else None
+    published = None
+    if job.settings.split == "folds":
+        published = peers.table({key: each.counts for key, each in runs[rests].items()}, bins[rests], job.folds)
     text = markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance, published, job.untrained)
     write_text(folder / "verdict.md", text)
-    if job.synthetic:  # the paper's differences stand beside real data only
-        table["paper"] = math.nan
-    save_figure(forest(table, job.note), folder / "forest.png")
     print(f"{folder / 'verdict.md'} written")
 
 
-def _judged(job: Job, readouts: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def budget(job: Job, runs: dict[str, Runs]) -> None:
+    readings = {key: noise.readings(rows) for key, rows in record.by_training(job.table("epochs")).items()}
+    table, folder, last = noise.budget(readings, tuple(runs), job.units, job.folds), paths.reports(job.study), runs["last"]
+    hours = {
+        name: sum(last[name, loss, seed].record["wall_seconds"] for loss in LOSSES for seed in seeds(last, name))
+        / (3600 * len(seeds(last, name)))
+        for name in job.datasets
+    }
+    hour = noise.next_hour(table[table["readout"] == decisive(runs)], hours)
+    write_csv(folder / "noise.csv", table, float_format="%.6g")
+    machine = "CPU" if any("CPU" in each.record["device"] for each in last.values()) else "GPU"
+    given = job.study, job.synthetic, job.params.margins.dice, machine
+    write_text(folder / "noise.md", noise_report.markdown(table, noise.schedules(runs), hour, *given))
+    print(f"{folder / 'noise.md'} written")
+
+
+def by_epoch(job: Job, runs: dict[str, Runs]) -> None:
+    table, folder = over_epochs(runs), paths.reports(job.study)
+    write_csv(folder / "difference.csv", table, float_format="%.6g")
+    write_text(folder / "difference.md", difference.markdown(table, job.study, job.synthetic, job.params.margins.dice))
+    print(f"{folder / 'difference.md'} written")
+
+
+def _judged(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The paper's statements, and what experts ask besides, of each network."""
-    units, folds = {name: job.unit(name) for name in job.datasets}, {name: job.folds(name) for name in job.datasets}
     classes, margins = {name: job.classes(name) for name in job.datasets}, job.params.margins.model_dump()
-    judged: list[pd.DataFrame] = []
-    asked: list[pd.DataFrame] = []
-    for readout in readouts:
-        study = {training.key: _measured(job, training, readout) for training in job.trainings}
+    surfaces, targets, volumes = (record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes"))
+    parts: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
+    for readout, of in runs.items():
         for name in job.datasets:
-            counts = {key[1:]: measured.counts for key, measured in study.items() if key[0] == name}
-            check_units(counts, job.record(name)["validation_patients"], folds[name], name)
-        more = {training.key: _asked(training, readout, study[training.key].counts) for training in job.trainings}
-        for tables, table in (
-            (judged, judge(study, units, margins, folds)),
-            (asked, beyond.judge(more, classes, units, folds)),
-        ):
+            counts = {key[1:]: each.counts for key, each in of.items() if key[0] == name}
+            check_units(counts, job.slices(name)["validation_patients"], job.folds[name], name)
+        study = {key: Measured(each.counts, surfaces[readout][key], targets[readout][key]) for key, each in of.items()}
+        more = {key: beyond.Asked(each.counts, volumes[readout][key], bins[readout][key]) for key, each in of.items()}
+        tables = judge(study, job.units, margins, job.folds), beyond.judge(more, classes, job.units, job.folds)
+        for table, kept in zip(tables, parts, strict=True):
             table.insert(0, "readout", readout)
-            tables.append(table)
-    return pd.concat(judged, ignore_index=True), pd.concat(asked, ignore_index=True)
-
-
-def _published(job: Job, runs: Runs, readout: str) -> pd.DataFrame:
-    """Ours in the averages of published numbers."""
-    files = {training.key: paths.calibration(training, readout) for training in job.trainings}
-    bins = {key: read_table(file) for key, file in files.items() if file.is_file()}
-    return peers.table({key: run.counts for key, run in runs.items()}, bins, {name: job.folds(name) for name in job.datasets})
+            kept.append(table)
+    table, asked = (pd.concat(part, ignore_index=True) for part in parts)
+    return table, asked
 
 
 def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -76,15 +98,5 @@ def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:
     }
 
 
-def _measured(job: Job, training: Training, readout: str) -> Measured:
-    counts = load_counts(paths.counts(training, readout), len(job.classes(training.dataset)))
-    return Measured(counts, read_table(paths.surfaces(training, readout)), read_table(paths.targets(training, readout)))
-
-
-def _asked(training: Training, readout: str, counts: pd.DataFrame) -> beyond.Asked:
-    files = (path(training, readout) for path in (paths.volumes, paths.calibration))
-    return beyond.Asked(counts, *(read_table(file) if file.is_file() else None for file in files))
-
-
 if __name__ == "__main__":
-    run(verdict)
+    run(judged)

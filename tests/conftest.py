@@ -18,7 +18,7 @@ settings.load_profile("project")
 ROOT = Path(__file__).parent.parent
 # A tiny demo: the real code on the real formats, in seconds.
 TINY = {
-    "source": {"kind": "phantom", "patients": 5, "seed": 1},
+    "source": {"kind": "phantom", "patients": 10, "seed": 1},
     "epochs": {"acdc": 2, "covid19": 2},
 }
 TINY_TRAIN = {"base_channels": 2, "depth": 2, "batch_size": 8}
@@ -52,9 +52,8 @@ def copy_project(folder: Path) -> Path:
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     for study in ("demo", "own"):  # the page depends on both
-        (folder / "reports" / study / "mixture").mkdir(parents=True)
-        for name in ("experiments.md", "mixture/README.md"):
-            shutil.copy(ROOT / "reports" / study / name, folder / "reports" / study / name)
+        (folder / "reports" / study).mkdir(parents=True)
+        shutil.copy(ROOT / "reports" / study / "experiments.md", folder / "reports" / study)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["demo"] |= TINY
     params["demo"]["train"] |= TINY_TRAIN

@@ -3,6 +3,7 @@
 import errno
 import glob
 import hashlib
+import io
 import json
 import shutil
 import signal
@@ -100,9 +101,23 @@ def md5(content: bytes) -> str:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a matplotlib figure as PNG, without the library's name in it, so that the same figure gives the same bytes."""
-    with replacing(path) as new:
-        figure.savefig(new, dpi=110, metadata={"Software": None})
+    """Write a matplotlib figure so that the same figure gives the same bytes: drawings as PNG of 256 colours, scans as JPEG
+    (``path`` ends in .jpg), which is a sixth of their size."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
+    write_picture(drawn, path)
+
+
+def write_picture(drawn: Path | io.BytesIO, path: Path) -> None:
+    """A PNG file as `save_figure` writes it."""
+    from PIL import Image  # noqa: PLC0415  (not needed by most that write files)
+
+    with Image.open(drawn) as picture, replacing(path) as new:
+        colours = picture.convert("RGB")
+        if path.suffix == ".jpg":
+            colours.save(new, "JPEG", quality=80, subsampling=0, optimize=True)
+        else:
+            colours.quantize(256, dither=Image.Dither.NONE).save(new, "PNG", optimize=True)
 
 
 def write_arrays(target: Path, **arrays: np.ndarray) -> None:

@@ -1,6 +1,5 @@
 """Where everything lies, relative to the project's root: the same names as in `dvc.yaml`, which a test compares."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,20 +28,40 @@ def raw(study: str, dataset: str) -> Path:
     return Path("data") / study / "raw" / dataset
 
 
+def source(study: str, dataset: str) -> Path:
+    """What `download` obtained, and its hash."""
+    return Path("data") / study / "raw" / f"{dataset}.json"
+
+
 def slices(study: str, dataset: str) -> tuple[Path, Path]:
     """The arrays and the index table of `cedice.data.slices`."""
     folder = Path("data") / study / "slices"
     return folder / f"{dataset}.npz", folder / f"{dataset}.csv"
 
 
-def predictions(training: Training, readout: str) -> Path:
-    """Predicted label maps of the validation slices (`cedice.evaluation.evaluate`)."""
-    return _of(Path("data") / training.study / "predictions", training, ".npz", readout)
+def summary(study: str, dataset: str) -> Path:
+    """Counts of the slices, and the data set's classes in their order with their shares (`cedice.data.preprocess.summary`)."""
+    return Path("data") / study / "slices" / f"{dataset}.json"
+
+
+def trained(training: Training) -> Path:
+    """Folder of what `train` writes: weights.safetensors, history.csv, epochs.csv.gz, run.json."""
+    return Path("models") / training.study / training.dataset / f"{training.loss}-seed{training.seed}"
 
 
 def weights(training: Training) -> Path:
     """Both networks (`cedice.training.weights`)."""
-    return _of(Path("models") / training.study, training, ".safetensors")
+    return trained(training) / "weights.safetensors"
+
+
+def evaluated(training: Training) -> Path:
+    """Folder of what `evaluate` writes: the tables of `cedice.evaluation.record.MEASURED`, and the label maps."""
+    return Path("data") / training.study / "evaluation" / training.dataset / f"{training.loss}-seed{training.seed}"
+
+
+def labels(training: Training, readout: str) -> Path:
+    """Predicted label maps of the validation slices (`cedice.evaluation.evaluate`)."""
+    return evaluated(training) / f"labels-{readout}.npz"
 
 
 def reports(study: str) -> Path:
@@ -50,70 +69,14 @@ def reports(study: str) -> Path:
     return Path("reports") / study
 
 
-def source(study: str, dataset: str) -> Path:
-    """What `download` obtained, and its hash."""
-    return reports(study) / "data" / f"{dataset}-source.json"
-
-
-def slices_record(study: str, dataset: str) -> Path:
-    """Counts of the slices, and the data set's classes in their order with their shares."""
-    return reports(study) / "data" / f"{dataset}-slices.json"
-
-
-def history(training: Training) -> Path:
-    """One row per epoch (`cedice.training.loop.train`)."""
-    return _of(reports(training.study) / "history", training, ".csv")
-
-
-def run_record(training: Training) -> Path:
-    """Device, versions, wall time, revision and data of a training."""
-    return _of(reports(training.study) / "runs", training, ".json")
-
-
-def epochs(training: Training) -> Path:
-    """TP, FP, FN per validation slice and class of the last epochs, both networks (`cedice.training.epochs`)."""
-    return _of(reports(training.study) / "epochs", training, ".csv.gz")
-
-
-def counts(training: Training, readout: str) -> Path:
-    """TP, FP, FN, TN per validation slice and class (`cedice.evaluation.evaluate`)."""
-    return _of(reports(training.study) / "counts", training, ".csv", readout)
-
-
-def counted(study: str, datasets: Iterable[str], root: Path = Path()) -> tuple[str, ...]:
-    """Those of a study's data sets that have counts in the project at ``root``; where none has, all."""
-    names = tuple(datasets)
-    return tuple(name for name in names if any((root / reports(study) / "counts" / name).glob("*.csv"))) or names
-
-
-def surfaces(training: Training, readout: str) -> Path:
-    """Border distances per validation slice and class (`cedice.evaluation.boundaries`)."""
-    return _of(reports(training.study) / "surfaces", training, ".csv", readout)
-
-
-def targets(training: Training, readout: str) -> Path:
-    """What becomes of every connected true region (`cedice.evaluation.targets`)."""
-    return _of(reports(training.study) / "targets", training, ".csv", readout)
-
-
-def errors(training: Training, readout: str) -> Path:
-    """Wrong pixels by distance to the true border (`cedice.evaluation.boundaries.error_profile`)."""
-    return _of(reports(training.study) / "errors", training, ".csv", readout)
-
-
-def volumes(training: Training, readout: str) -> Path:
-    """Size and borders of every volume's classes (`cedice.evaluation.volumes`)."""
-    return _of(reports(training.study) / "volumes", training, ".csv", readout)
-
-
-def calibration(training: Training, readout: str) -> Path:
-    """How far the probabilities can be trusted, patient by patient (`cedice.evaluation.calibration`)."""
-    return _of(reports(training.study) / "calibration", training, ".csv", readout)
+def record(study: str) -> Path:
+    """Folder of what the study's trainings left, a folder a data set (`cedice.evaluation.record`)."""
+    return reports(study) / "record"
 
 
 def mixture(study: str, dataset: str, naming: str) -> Path:
     """Folder of a mixture's counts, choice and samples (`stages/mixture.py`)."""
-    return reports(study) / "mixture" / dataset / naming
+    return record(study) / "mixtures" / dataset / naming
 
 
 def figures(study: str) -> Path:
@@ -129,9 +92,3 @@ def samples(study: str) -> Path:
 def experiments(study: str) -> Path:
     """Folder of the kept DVC experiments (`cedice.analysis.experiments`)."""
     return reports(study) / "experiments"
-
-
-def _of(folder: Path, training: Training, suffix: str, readout: str = "last") -> Path:
-    """The last epoch's files bear the training's name alone."""
-    name = f"{training.loss}-seed{training.seed}" + ("" if readout == "last" else f"-{readout}")
-    return folder / training.dataset / f"{name}{suffix}"

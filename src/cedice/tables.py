@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-TEXT = ("dataset", "slice", "volume", "patient", "frame", "split", "spacing_unit", "axes")
+TEXT = ("dataset", "loss", "readout", "slice", "volume", "patient", "frame", "split", "spacing_unit", "axes")
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -16,3 +16,8 @@ def read_table(path: Path) -> pd.DataFrame:
     numbers = [column for column in pd.read_csv(path, nrows=0).columns if column not in TEXT]
     missing = {column: ["", "nan"] for column in numbers}
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=missing)
+
+
+def read_text(path: Path) -> pd.DataFrame:
+    """A table with every cell as it is written. OSError and ValueError as pandas raises them."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)

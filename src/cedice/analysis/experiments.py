@@ -8,16 +8,15 @@ Copied over the project these are a workspace in which DVC finds those stages up
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cedice import params, paths
 from cedice.errors import CediceError
-from cedice.evaluation.runs import Run, Runs
-from cedice.files import md5
-from cedice.paths import Training
+from cedice.evaluation import record
+from cedice.evaluation.runs import Runs
+from cedice.evaluation.runs import load as load_runs
 
 
 @dataclass(frozen=True)
@@ -47,33 +46,10 @@ def load(study: str, project: params.Params, readout: str) -> list[Experiment]:
         changes = {key: value for key, value in sorted(kept.items()) if ours[key] != value}
         if not changes:
             raise CediceError(f"{folder}: its parameters are the project's own; delete it")
-        _check(folder)
-        if runs := _runs(folder, readout):
-            found.append(Experiment(folder.name, changes, runs))
+        runs = load_runs(folder, record.datasets(folder))
+        if readout in runs:
+            found.append(Experiment(folder.name, changes, runs[readout]))
     return found
-
-
-def _check(folder: Path) -> None:
-    root, entries = folder.parent.parent, yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    hashes = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
-    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent != folder]
-    for path in there:
-        if hashes.pop((root / path.relative_to(folder)).as_posix(), None) != md5(path.read_bytes()):
-            raise CediceError(f"{path} is not the file that the experiment's dvc.lock names; keep the experiment again")
-    if lacking := [path for path in hashes if Path(path).is_relative_to(root)]:
-        raise CediceError(f"{folder} lacks {lacking[0]}; keep the experiment again")
-
-
-def _runs(folder: Path, readout: str) -> Runs:
-    runs = {}
-    for record in sorted(folder.glob("runs/*/*.json")):
-        dataset, (loss, seed) = record.parent.name, record.stem.split("-seed")
-        training = Training("", dataset, loss, int(seed))
-        counts, history = paths.counts(training, readout), paths.history(training)
-        counts, history = (folder / kind / dataset / path.name for kind, path in (("counts", counts), ("history", history)))
-        if readout == "last" or counts.is_file():
-            runs[training.key] = Run.read(counts, history, record, readout)
-    return runs
 
 
 def _flat(tree: dict[str, Any]) -> dict[str, Any]:

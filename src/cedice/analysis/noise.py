@@ -120,18 +120,11 @@ def needed(parts: Components, size: float, level: float, seeds: int = 0, units: 
 
 
 def readings(counts: pd.DataFrame) -> pd.DataFrame:
-    """`regions` (dice, iou, pixel_error) of every network, epoch of the `window` and unit, from the counts of the last epochs
-    (`evaluation.counts.load_epochs`)."""
+    """`regions` (dice, iou, pixel_error) of every network, epoch of the `window` and unit, from the counts of a training's last
+    epochs (`cedice.training.epochs`)."""
     keys, last = ["readout", "epoch"], counts["epoch"].max()
     counts = counts[counts["epoch"] > last - window(last)]
-    sums = counts.groupby([*keys, "patient", "class"], sort=False)[["tp", "fp", "fn"]].sum().reset_index()
-    return pd.concat({key: regions(part) for key, part in sums.groupby(keys, sort=False)}, names=keys)
-
-
-def after_the_last(runs: dict[str, Runs], key: tuple[str, str, int]) -> pd.DataFrame:
-    """The same from a training's counts after its last epoch, of which alone there are counts of each slice."""
-    found = {(readout, len(by[key].history)): regions(by[key].counts) for readout, by in runs.items()}
-    return pd.concat(found, names=["readout", "epoch"])
+    return pd.concat({key: regions(part) for key, part in counts.groupby(keys, sort=False)}, names=keys)
 
 
 def paired(tables: Readings, dataset: str, readout: str, measure: str, folds: int) -> list[np.ndarray]:

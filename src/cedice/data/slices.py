@@ -68,6 +68,11 @@ def load(arrays: Path, index: Path) -> Slices:
     return Slices(images, masks, table, None if pixels is None else shaped(pixels, table, arrays))
 
 
+def validating(index: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the slices that some training validates: with folds all of them."""
+    return index if "fold" in index else index[index["split"] == "val"]
+
+
 def flat(maps: Iterable[np.ndarray]) -> np.ndarray:
     """Label maps of any shapes as one row of pixels."""
     return np.concatenate([each.ravel() for each in maps])

@@ -17,33 +17,28 @@ Counts = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed)
 def load_counts(table: Path, classes: int) -> pd.DataFrame:
     """Read a counts table; CediceError where a column, a class of a slice or a pixel is missing, naming the slice."""
     try:
-        counts = read_table(table)
-        counts = counts[[*KEYS, "class", *COUNTS]].astype(dict.fromkeys(["class", *COUNTS], "int64"))
+        counts = read_table(table)[[*KEYS, "class", *COUNTS]].astype(dict.fromkeys(["class", *COUNTS], "int64"))
     except (OSError, ValueError, KeyError) as error:
-        raise CediceError(f"{table}: not a table of counts ({error}); run the evaluate stage again") from error
-    seen = counts.groupby("slice", sort=False)["class"].apply(list)
-    for name, found in seen.items():
-        if found != list(range(classes)):
-            raise CediceError(f"{table}: slice {name} has rows for the classes {found}, not 0..{classes - 1} in order")
-    pixels = counts[COUNTS].sum(axis=1)
-    wrong = (counts[COUNTS] < 0).any(axis=1) | (pixels != pixels.groupby(counts["slice"]).transform("first"))
+        raise CediceError(f"{table}: not a table of counts ({error}); run the stage that writes it again") from error
+    check_counts(counts, classes, str(table))
+    return counts
+
+
+def check_counts(counts: pd.DataFrame, classes: int, where: str) -> None:
+    """CediceError unless the rows of a slice are those of all ``classes`` in order, and their counts add up to its pixels;
+    ``where`` says of what they are."""
+    labels, slices = counts["class"].to_numpy(), counts["slice"].to_numpy()
+    whole = len(counts) - len(counts) % classes
+    wrong = (labels[:whole].reshape(-1, classes) != np.arange(classes)).any(axis=1)
+    wrong |= (slices[:whole].reshape(-1, classes) != slices[:whole:classes, None]).any(axis=1)
+    if wrong.any() or whole < len(counts):
+        name = slices[wrong.argmax() * classes if wrong.any() else whole]
+        raise CediceError(f"{where}: slice {name} lacks rows of counts for the classes 0..{classes - 1} in order")
+    values = counts[COUNTS].to_numpy()
+    pixels = values.sum(axis=1).reshape(-1, classes)
+    wrong = (values < 0).any(axis=1) | (pixels != pixels[:, :1]).ravel()
     if wrong.any():
-        raise CediceError(f"{table}: the counts of slice {counts['slice'][wrong].iloc[0]} do not add up to its pixels")
-    return counts
-
-
-def load_epochs(table: Path) -> pd.DataFrame:
-    """Read the counts of the last epochs (`paths.epochs`): readout, epoch, slice, patient, class, tp, fp, fn; CediceError where
-    a column is missing or the classes of a slice are not 0, 1, … in order."""
-    columns = ["readout", "epoch", "slice", "patient", "class", "tp", "fp", "fn"]
-    try:
-        counts = read_table(table)[columns].astype(dict.fromkeys(["epoch", "class", "tp", "fp", "fn"], "int64"))
-    except (OSError, ValueError, KeyError) as error:
-        raise CediceError(f"{table}: not a table of counts by epoch ({error}); run the train stage again") from error
-    classes = int(counts["class"].max()) + 1
-    if len(counts) % classes or (counts["class"].to_numpy().reshape(-1, classes) != np.arange(classes)).any():
-        raise CediceError(f"{table}: the classes of a slice are not 0..{classes - 1} in order; run the train stage again")
-    return counts
+        raise CediceError(f"{where}: the counts of slice {slices[wrong.argmax()]} do not add up to its pixels")
 
 
 def pooled_headline(counts: pd.DataFrame) -> dict[str, dict[str, float]]:

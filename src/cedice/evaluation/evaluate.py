@@ -1,29 +1,34 @@
 """From weights to counts, the table that everything reported is a group-by over; the label maps behind it, and how far their
 probabilities can be trusted (`cedice.evaluation.calibration`).
 
-Layout of `reports/<study>/counts/<data set>/<loss>-seed<n>.csv`: slice, volume, patient, class (0 is the background), tp, fp,
-fn, tn, in pixels of the 256×256 slice, or in the slice's own where the grid has a spacing; one row per validation slice and
-class, slices in the order of the index table.
-Layout of `data/<study>/predictions/<data set>/<loss>-seed<n>.npz`: `labels` (N, 256, 256) uint8 in that same order, or the
-labels of the slices' own pixels in one row (`cedice.data.slices.flat`).
+Layout of `data/<study>/evaluation/<data set>/<loss>-seed<n>/`: a CSV file of each table in `cedice.evaluation.record.MEASURED`,
+which begins with readout. `counts.csv`: slice, volume, patient, class (0 is the background), tp, fp, fn, tn, in pixels of the
+256×256 slice, or in the slice's own where the grid has a spacing; one row per validation slice and class, slices in the order
+of the index table. `labels-<readout>.npz`: `labels` (N, 256, 256) uint8 in that same order, or the labels of the slices' own
+pixels in one row (`cedice.data.slices.flat`).
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from cedice.data.slices import flat
-from cedice.evaluation import calibration
+from cedice.data.slices import Slices
+from cedice.evaluation import boundaries, calibration, targets, volumes
 from cedice.evaluation.bins import bin_sums
 from cedice.evaluation.native import Native, probabilities
 from cedice.evaluation.tabulate import count, table
-from cedice.files import write_arrays, write_csv
 from cedice.training.forward import Tensors, infer, predict
+
+_DISTANCES = {"float_format": "%.5g", "na_rep": "nan"}
+FORMATS: dict[str, dict[str, Any]] = {  # of the tables' files, as of `pandas.DataFrame.to_csv`
+    "counts": {},
+    "calibration": {"float_format": "%.8g"},
+    **dict.fromkeys(("surfaces", "targets", "volumes", "errors"), _DISTANCES),
+}
 
 
 class Evaluated(NamedTuple):
@@ -66,9 +71,14 @@ def evaluate(
     return Evaluated(table(torch.stack(counted), index, classes), np.stack(labels) if native is None else labels, bins)
 
 
-def save(evaluated: Evaluated, counts: Path, labels: Path, bins: Path) -> None:
-    """Write the three files."""
-    maps = evaluated.labels
-    write_arrays(labels, labels=flat(maps) if isinstance(maps, list) else maps)
-    write_csv(counts, evaluated.counts)
-    write_csv(bins, evaluated.calibration, float_format="%.8g")
+def measured(evaluated: Evaluated, val: Slices, classes: int) -> dict[str, pd.DataFrame]:
+    """The tables `cedice.evaluation.record.MEASURED` by their names, of the validation slices ``val``."""
+    given = evaluated.labels, val.truth, val.index, classes
+    return {
+        "counts": evaluated.counts,
+        "surfaces": boundaries.table(*given),
+        "targets": targets.table(*given),
+        "volumes": volumes.table(*given),
+        "calibration": evaluated.calibration,
+        "errors": boundaries.error_profile(evaluated.labels, val.truth),
+    }

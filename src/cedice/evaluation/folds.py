@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, loss, seed)
+from cedice.evaluation.record import Tables
 
 
 def pooled(tables: Tables, folds: dict[str, int]) -> Tables:

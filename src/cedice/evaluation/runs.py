@@ -1,6 +1,5 @@
-"""What is kept of the trainings of a study: counts, history and record of one, and its headline values."""
+"""What a record keeps of the trainings of a study: counts, history and record of one, and its headline values."""
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,50 +10,41 @@ import pandas as pd
 
 from cedice import paths
 from cedice.errors import CediceError
-from cedice.evaluation.counts import load_counts, pooled_headline
-from cedice.paths import Training
+from cedice.evaluation import record
+from cedice.evaluation.counts import check_counts, pooled_headline
 
 _AGREEMENT = 2e-3  # evaluation on another device turns a few pixels in a thousand, another training many more
-
-
 _PREFIX = "averaged_"  # of the history's columns of the averaged network
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is kept of one network of a training: its counts table, its history, its run record."""
+    """What is kept of one network of a training: its counts table, its history, its row of `runs.json`."""
 
     counts: pd.DataFrame
     history: pd.DataFrame
     record: dict[str, Any]
 
-    @classmethod
-    def read(cls, counts: Path, history: Path, record: Path, readout: str) -> "Run":
-        """From its three files; CediceError for damaged counts, and for a history without this network."""
-        described = json.loads(record.read_text(encoding="utf-8"))
-        return cls(load_counts(counts, described["settings"]["classes"]), _history(history, readout), described)
 
-    @classmethod
-    def of(cls, training: Training, readout: str) -> "Run":
-        """Of one network of a training, one of `paths.READOUTS`."""
-        return cls.read(paths.counts(training, readout), paths.history(training), paths.run_record(training), readout)
+Runs = dict[tuple[str, str, int], Run]  # by (data set, loss, seed)
 
 
-Runs = dict[tuple[str, str, int], Run]  # by (data set, loss, seed), complete in all three
-
-
-def readouts(trainings: list[Training]) -> tuple[str, ...]:
-    """The networks of which every training has counts: `last` alone for trainings from before the averaged one was kept."""
-    return tuple(
-        readout
+def load(folder: Path, datasets: Iterable[str]) -> dict[str, Runs]:
+    """{network: all trainings} of the ``datasets`` in a record, or in a kept experiment; CediceError for damaged counts, and
+    for a history without one of the networks."""
+    datasets = list(datasets)
+    records = {(name, row["loss"], row["seed"]): row for name in datasets for row in record.runs(folder, name)}
+    counts, histories = (record.load(folder, table, datasets) for table in ("counts", "history"))
+    for name, rows in counts.groupby("dataset", sort=False):
+        check_counts(rows, records[next(key for key in records if key[0] == name)]["settings"]["classes"], f"{folder / name}")
+    tables, kept = record.by_network(counts), record.by_training(histories)
+    return {
+        readout: {
+            key: Run(tables[readout][key], _history(kept[key], readout, f"{folder / key[0]}"), records[key]) for key in records
+        }
         for readout in paths.READOUTS
-        if readout == "last" or all(paths.counts(training, readout).is_file() for training in trainings)
-    )
-
-
-def load(trainings: list[Training]) -> dict[str, Runs]:
-    """{network: all trainings} for the `readouts`."""
-    return {readout: {training.key: Run.of(training, readout) for training in trainings} for readout in readouts(trainings)}
+        if readout in tables
+    }
 
 
 def decisive(readouts: Iterable[str]) -> str:
@@ -62,14 +52,13 @@ def decisive(readouts: Iterable[str]) -> str:
     return max(readouts, key=paths.READOUTS.index)
 
 
-def _history(table: Path, readout: str) -> pd.DataFrame:
+def _history(history: pd.DataFrame, readout: str, where: str) -> pd.DataFrame:
     """The columns of one network, under the names that those of `last` have."""
-    history = pd.read_csv(table)
     averaged = {column: column.removeprefix(_PREFIX) for column in history if column.startswith(_PREFIX)}
     if readout == "last":
         return history.drop(columns=list(averaged))
     if not averaged:
-        raise CediceError(f"{table}: no columns of the averaged network; run the train stage again")
+        raise CediceError(f"{where}: the history has no columns of the averaged network; run the train stage again")
     return history.drop(columns=list(averaged.values())).rename(columns=averaged)
 
 

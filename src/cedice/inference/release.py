@@ -14,7 +14,7 @@ from cedice.errors import CediceError
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate
 from cedice.evaluation.native import Native
-from cedice.evaluation.runs import Run, values
+from cedice.evaluation.runs import load, values
 from cedice.files import md5, write_text
 from cedice.inference import model_file
 from cedice.metrics import CONVENTIONS, METRICS
@@ -78,9 +78,9 @@ def release(
     counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror).counts
     found = pooled_headline(counts)
     released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
-    trainings = [training._replace(seed=seed) for seed in seeds]
-    trained = {each.seed: values(Run.of(each, "averaged"), str(each)) for each in trainings}
-    record = Run.of(training, "averaged").record
+    runs = load(paths.record(study), [dataset])["averaged"]
+    trained = {seed: values(runs[dataset, loss, seed], str(training._replace(seed=seed))) for seed in seeds}
+    record = runs[training.key].record
     split = f"fold {training.seed % slices.FOLDS} of {slices.FOLDS}" if "fold" in data.index else source.split
     write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val), split))
 

@@ -1,8 +1,7 @@
-"""Keep a DVC experiment in Git, and lay a kept one over a checkout (`cedice.analysis.experiments` has the layout)."""
+"""Keep a DVC experiment in Git (`cedice.analysis.experiments` has the layout)."""
 
-import itertools
-import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,62 +9,59 @@ import yaml
 
 from cedice import paths
 from cedice.errors import CediceError
-from cedice.files import md5, replacing
-from cedice.pipeline.lock import part
-from cedice.pipeline.workspace import select
+from cedice.evaluation import gather, record
+from cedice.files import replacing
+from cedice.pipeline import lockfile
+from cedice.tables import read_text
 from cedice.training.provenance import git
+
+_TABLES = ("history", "counts")  # those that reports of experiments read
 
 
 def keep(study: str, name: str) -> Path:
     """Write the folder of the experiment ``name`` of this Git repository; what was kept under the name before is replaced.
 
-    Raises CediceError where no experiment, or more than one, has the name, where it changed nothing of the study, and where a
-    file is not the one that its lock names.
+    Raises CediceError where no experiment, or more than one, has the name, where it trained nothing of the study, and where
+    its record is not the one that its lock names.
     """
     commit = _commit(name)
     lock, before = (yaml.safe_load(_file(each, "dvc.lock"))["stages"] for each in (commit, f"{commit}^"))
-    stages = tuple(f"{kind}@{study}-" for kind in ("download", "preprocess", "train", "evaluate"))
+    stages = tuple(f"{kind}@{study}-" for kind in ("download", "preprocess", "train", "evaluate", "gather"))
     entries = {stage: entry for stage, entry in lock.items() if stage.startswith(stages) and before.get(stage) != entry}
-    folder, root = paths.experiments(study) / name, paths.reports(study)
-    files = {out["path"]: out["md5"] for entry in entries.values() for out in entry["outs"]}
-    files = {Path(path): digest for path, digest in files.items() if Path(path).is_relative_to(root)}
-    if not files:
+    trained = [stage.split("@")[1].rsplit("-", 3)[1:] for stage in entries if stage.startswith("train@")]
+    if not trained:
         raise CediceError(f"experiment {name} trained nothing of study {study} that is not there already")
-    with replacing(folder, folder=True) as new:
+    folder = paths.experiments(study) / name
+    with replacing(folder, folder=True) as new, tempfile.TemporaryDirectory() as scratch:
         base, theirs = (yaml.safe_load(_file(each, "params.yaml")) for each in (f"{commit}^", commit))
         changes = {key: value for key, value in changed(base, theirs).items() if key in ("loss", study)}
         (new / "params.yaml").write_text(yaml.safe_dump(changes, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        for dataset in dict.fromkeys(dataset for dataset, *_ in trained):
+            whole = Path(scratch) / dataset
+            _checkout(commit, paths.record(study) / dataset, whole)
+            entry = entries.get(f"gather@{study}-{dataset}")
+            if entry is None or lockfile.folder_md5(whole) != entry["outs"][0]["md5"]:
+                raise CediceError(f"experiment {name}: its record of {dataset} is not what its dvc.lock names; run it again")
+            _own(study, whole, new / dataset, [(loss, int(seed)) for of, loss, seed in trained if of == dataset])
+            out = {"path": (folder / dataset).as_posix(), "hash": "md5", "md5": lockfile.folder_md5(new / dataset)}
+            entries[f"gather@{study}-{dataset}"] = entry | {"outs": [out]}
         (new / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}), encoding="utf-8")
-        for path, digest in files.items():
-            content = _file(commit, path.as_posix())
-            if md5(content) != digest:
-                raise CediceError(f"experiment {name}: {path} is not the file that its dvc.lock names; run it again")
-            target = new / path.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
     return folder
 
 
-def lay_over(folder: Path, project: Path, checkout: Path) -> list[str]:
-    """Copy a kept experiment, with its ``folder`` relative to the ``project``, over another checkout of it, and give the
-    names of its stages, for DVC to be asked about."""
-    reports, folder = checkout / folder.parent.parent, project / folder
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.parent != folder):
-        target = reports / path.relative_to(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-    kept, today = (yaml.safe_load((path / "params.yaml").read_text(encoding="utf-8")) for path in (folder, checkout))
-    (checkout / "params.yaml").write_text(yaml.safe_dump(merged(today, kept), sort_keys=False), encoding="utf-8")
-    entries = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    study = folder.parent.parent.name
-    settings = merged(today, kept)[study]
-    seeds = settings["seeds"].values() if isinstance(settings["seeds"], dict) else [settings["seeds"]]
-    select(checkout, study, list(settings["epochs"]), sorted(set(itertools.chain(*seeds))))
-    lock = checkout / "dvc.lock"
-    given = yaml.safe_load(part(lock.read_text(encoding="utf-8"), study))  # DVC is slow to read what is not asked
-    before = {name: entry for name, entry in given["stages"].items() if name.startswith(("download@", "preprocess@"))}
-    lock.write_text(yaml.safe_dump(given | {"stages": before | entries}), encoding="utf-8")
-    return sorted(entries)
+def _own(study: str, whole: Path, target: Path, keys: list[gather.Key]) -> None:
+    """What of a record the experiment's own trainings left, as far as reports of experiments read it."""
+    target.mkdir()
+    slices = record.file(whole, "slices").read_bytes()
+    known = record.file(paths.record(study) / target.name, "slices")
+    if not known.is_file() or known.read_bytes() != slices:
+        record.file(target, "slices").write_bytes(slices)
+    rows = [row for row in record.runs(whole.parent, whole.name) if (row["loss"], row["seed"]) in keys]
+    gather.write_runs(target / "runs.json", rows)
+    for table in _TABLES:
+        cells = read_text(record.file(whole, table))
+        own = [(loss, int(seed)) in keys for loss, seed in zip(cells["loss"], cells["seed"], strict=True)]
+        gather.save(target, table, cells[own])
 
 
 def changed(base: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -76,12 +72,6 @@ def changed(base: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
         for key, (ours, value) in both.items()
     }
     return {key: value for key, value in found.items() if value != base[key] and value != {}}
-
-
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with the ``changes``, which are nested as it is."""
-    nested = {key for key, value in changes.items() if isinstance(value, dict) and isinstance(base[key], dict)}
-    return base | {key: merged(base[key], value) if key in nested else value for key, value in changes.items()}
 
 
 def _commit(name: str) -> str:
@@ -97,3 +87,10 @@ def _file(commit: str, path: str) -> bytes:
         return git("show", f"{commit}:{path}")
     except subprocess.CalledProcessError as error:
         raise CediceError(f"experiment {commit[:10]} holds no {path}; run it again") from error
+
+
+def _checkout(commit: str, folder: Path, target: Path) -> None:
+    """The files of a ``folder`` at a commit, in ``target``."""
+    target.mkdir()
+    for name in git("ls-tree", "--name-only", f"{commit}:{folder.as_posix()}").decode().splitlines():
+        (target / name).write_bytes(_file(commit, f"{folder.as_posix()}/{name}"))

@@ -1,77 +1,185 @@
-"""`python -m cedice.pipeline.repro STUDY`: `dvc repro` of one study, whatever params.yaml names in `run` and `reports`.
+"""`python -m cedice.pipeline.repro STUDY`: train what the record of a study lacks, gather it, and make the study's reports.
 
-These two keys name the study while DVC runs and are put back at its end; whatever else was edited meanwhile stays. As long,
-`dvc.lock` has that study's stages alone (`cedice.pipeline.lock`).
-(`dvc exp run -S` would do the same, but asks for a Git identity, drops comments and leaves an experiment behind.)
+What `run` in params.yaml names is made by the root's dvc.yaml alone. For another study the stages from `download` to `gather`
+stand in `reports/<study>/dvc.yaml` for as long as DVC works, with the study's missing trainings instead of those of `run`; DVC
+keeps their lock beside it, which is the proof that goes with the record. So no tracked file is edited that has to be put back:
+a killed run leaves that one file, and the next run takes it away.
+
+Trainings run side by side, a core each (`--jobs`), which on a CPU does half as much again as one after the other.
 """
 
-import re
+import argparse
+import contextlib
+import fcntl
+import itertools
+import os
 import signal
-import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
-from cedice import params
+from cedice import machine, params, paths
 from cedice.errors import CediceError, reported
+from cedice.evaluation import gather, record
 from cedice.files import write_text
-from cedice.pipeline import lock
+from cedice.params import Params
+from cedice.paths import Training
+from cedice.pipeline import processes
+from cedice.protocol import Study
 
-_BLOCKS = {key: re.compile(rf"^{key}:.*(?:\n[ -].*)*", re.MULTILINE) for key in ("run", "reports")}
+_GATHERED = ("download", "preprocess", "train", "evaluate", "gather")
+_MEMORY = 3e9  # bytes that a training of 8 channels may take, with what evaluates it
+
+
+class Group(NamedTuple):
+    """Trainings that one `run` can name: every combination."""
+
+    datasets: list[str]
+    losses: list[str]
+    seeds: list[int]
 
 
 def main() -> None:
     """Run DVC; end with its status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that params.yaml is put back
+    parser = argparse.ArgumentParser(description="Train what the record of a study lacks, and make its reports.")
+    parser.add_argument("study", metavar="|".join(params.STUDIES))
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="trainings at a time; default: as cores and memory allow, one on a GPU"
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with reported("interrupted; the same command goes on from the last checkpoint"):
-        sys.exit(repro(params.check_name("study", " ".join(sys.argv[1:]), params.STUDIES)))
+        given = parser.parse_args()
+        sys.exit(repro(params.check_name("study", given.study, params.STUDIES), given.jobs or _jobs()))
 
 
-def repro(study: str, file: Path = Path("params.yaml")) -> int:
-    """The status of `dvc repro` of a study's page and mixtures; CediceError for a study without a data set, or a file without
-    these keys.
-
-    `run` names one list of seeds, so data sets that have others are trained one after the other, and the page comes last.
-    """
-    project = params.load(file)
+def repro(study: str, jobs: int) -> int:
+    """The status of DVC, in the project that is the current folder, with ``jobs`` trainings at a time. CediceError for a study
+    without a data set, and where other parameters made its record."""
+    project = params.load()
     settings = project.study(study)
     if not settings.epochs:
-        raise CediceError(f"{file}: {study}.epochs names no data set yet; see docs/own-data.md")
+        raise CediceError(f"params.yaml: {study}.epochs names no data set yet; see docs/own-data.md")
     namings = list(params.NAMINGS) if study in project.mixture.studies else []
-    text = file.read_text(encoding="utf-8")
-    blocks = {key: block.search(text) for key, block in _BLOCKS.items()}
-    if missing := [key for key, block in blocks.items() if block is None]:
-        raise CediceError(f"{file}: no line begins with `{missing[0]}:`; write this key so, to have it edited")
-    before = {key: block[0] for key, block in blocks.items() if block}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with alone():
+        for left in Path("reports").glob("*/dvc.yaml"):
+            left.unlink()
+        if study in project.run.studies:
+            run = project.run
+            status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], "", jobs, lambda group: None)
+            return status or processes.repro([(f"page@{study}", *(["mixture"] if namings else []))])
+        own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
+        groups = missing(project, study)
+        try:
+            status = _train(study, groups, f"{own}:", jobs, lambda group: _write(own, study, group, namings, reported_here))
+            if groups and not status:
+                images = [f"{own}:mixture"] if namings else []
+                images += [f"{own}:samples@{study}"] if _pictured(study, settings) else []
+                _write(own, study, groups[-1]._replace(datasets=list(settings.epochs)), namings, reported_here)
+                status = processes.repro([("--single-item", *images)] if images else [])
+            if reported_here and not status:  # its reports are no stages of the root's dvc.yaml
+                return processes.repro([("--single-item", f"{own}:{name}@{study}") for name in _reports()])
+        finally:
+            own.unlink(missing_ok=True)
+        return status or processes.repro([(f"page@{study}",)])
+
+
+def missing(project: Params, study: str) -> list[Group]:
+    """What the study's record lacks. CediceError where other parameters than today's made what it has."""
+    raw, settings = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")), project.study(study)
+    groups: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
+    for dataset in settings.epochs:
+        folder = paths.record(study) / dataset
+        recorded = set()
+        if (folder / "runs.json").is_file():
+            recorded = {(row["loss"], row["seed"]) for row in record.runs(folder.parent, dataset)}
+            then = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+            now = gather.parameters(raw, study, dataset)
+            for loss in params.LOSSES:
+                if key := gather.differing(then, now, loss):
+                    raise CediceError(
+                        f"params.yaml: {key} is not what made {folder}; put it back, or delete that folder to train anew"
+                    )
+        lacking: dict[tuple[int, ...], list[str]] = {}
+        for loss in params.LOSSES:
+            seeds = tuple(seed for seed in settings.seeds_of(dataset) if (loss, seed) not in recorded)
+            lacking.setdefault(seeds, []).append(loss)
+        for seeds, losses in lacking.items():
+            if seeds:
+                groups.setdefault((tuple(losses), seeds), []).append(dataset)
+    return [Group(datasets, list(losses), list(seeds)) for (losses, seeds), datasets in groups.items()]
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Within, no other run of this module works in the checkout: it waits for its turn, and says so. The system ends the turn
+    when this process and all that it started have ended."""
+    folder = os.open(".", os.O_RDONLY)
     try:
-        signal.signal(signal.SIGINT, lambda *_: None)  # DVC gets it, too, and ends in its own time
-        with lock.alone(study, file.parent):
-            for number, (datasets, seeds) in enumerate(groups := settings.groups(), start=1):
-                losses = list(params.LOSSES)
-                run = {"studies": [study], "datasets": datasets, "losses": losses, "seeds": seeds, "mixtures": namings}
-                for key, value in {"run": run, "reports": [study]}.items():
-                    _put(file, key, yaml.safe_dump({key: value}, default_flow_style=None, sort_keys=False).rstrip())
-                status = _dvc(f"page@{study}" if number == len(groups) else "measure", *(["mixture"] if namings else []))
-                if status:
-                    break
-        return status
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting: another make works in this checkout", file=sys.stderr, flush=True)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        os.set_inheritable(folder, True)
+        yield
     finally:
-        for key, block in before.items():
-            _put(file, key, block)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        os.close(folder)
 
 
-def _dvc(*targets: str) -> int:
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *targets]) as dvc:
-        signal.signal(signal.SIGTERM, lambda *_: dvc.terminate())
-        return dvc.wait()
+def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Callable[[Group], None]) -> int:
+    """The status of DVC for the trainings of the ``groups`` and for what gathers them, of the dvc.yaml that ``file`` names."""
+    whole, before, begun = sum(len(list(itertools.product(*group))) for group in groups), 0, time.monotonic()
+
+    def told(done: int) -> None:
+        done += before
+        left = (time.monotonic() - begun) / done * (whole - done) / 60
+        print(f"training {done} of {whole} done, about {left:.0f} min left", flush=True)
+
+    for group in groups:
+        prepare(group)
+        names = ["-".join(map(str, name)) for name in itertools.product(*group)]
+        data = tuple(f"{file}preprocess@{study}-{dataset}" for dataset in group.datasets)
+        gathered = tuple(f"{file}gather@{study}-{dataset}" for dataset in group.datasets)
+        # Single items: side by side DVC would lock the data stages before them, each against the other.
+        trained = [("--single-item", f"{file}train@{study}-{name}", f"{file}evaluate@{study}-{name}") for name in names]
+        if status := processes.repro([data]) or processes.repro(trained, jobs, told) or processes.repro([gathered]):
+            return status
+        before += len(names)
+    return 0
 
 
-def _put(file: Path, key: str, block: str) -> None:
-    write_text(file, _BLOCKS[key].sub(lambda _: block, file.read_text(encoding="utf-8")))
+def _jobs() -> int:
+    """Trainings at a time: as many as there are cores and memory for; one on a GPU."""
+    return 1 if machine.gpu() else max(min(machine.cores(), int(machine.memory() / _MEMORY)), 1)
+
+
+def _pictured(study: str, settings: Study) -> bool:
+    """Whether the label maps of Figures 2 and 3 are here: those of the first seed. Else the figures stay as they are."""
+    kinds = itertools.product(settings.epochs, params.LOSSES)
+    first = (Training(study, dataset, loss, settings.seeds_of(dataset)[0]) for dataset, loss in kinds)
+    return all(paths.labels(training, "averaged").is_file() for training in first)
+
+
+def _write(file: Path, study: str, group: Group, namings: list[str], reports: bool) -> None:
+    """The stages of the root's dvc.yaml that make a study's record, of these trainings; and its reports, if they are wanted."""
+    stages = _stages()
+    names = [*_GATHERED, *(["mixture"] if namings else []), "samples", *(_reports() if reports else [])]
+    run = {"studies": [study], **group._asdict(), "mixtures": namings}
+    content = {"vars": [{"run": run, "reports": [study]}], "stages": {name: {"wdir": "../.."} | stages[name] for name in names}}
+    write_text(file, yaml.safe_dump(content, sort_keys=False))
+
+
+def _stages() -> dict[str, Any]:
+    return yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def _reports() -> list[str]:
+    """Names of the stages that every study of `reports` goes through, in their order."""
+    return [name for name, stage in _stages().items() if stage.get("matrix") == {"study": "${reports}"}]
 
 
 if __name__ == "__main__":

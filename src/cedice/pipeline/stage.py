@@ -9,9 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import pandas as pd
+
 from cedice import params as parameters
 from cedice import paths
 from cedice.errors import CediceError, reported
+from cedice.evaluation import record
+from cedice.evaluation.runs import Runs, load
 from cedice.paths import Training
 
 
@@ -30,29 +34,46 @@ class Job:
 
     @property
     def dataset(self) -> str:
-        """Of a stage of one data set."""
+        """The data set that a stage of one data set is about."""
         return self.given["dataset"]
 
     @property
     def training(self) -> Training:
-        """Of a stage of one training."""
+        """The training that a stage of one training is about."""
         return Training(self.study, self.dataset, self.given["loss"], self.given["seed"])
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The study's data sets that have counts, which reports are of; where none has, all."""
-        return paths.counted(self.study, self.settings.epochs)
+        """The study's data sets that its record has, which reports are of. CediceError where it has none, or where it lacks a
+        training of one."""
+        there = record.datasets(paths.record(self.study))
+        names = tuple(name for name in self.settings.epochs if name in there)
+        if not names:
+            raise CediceError(f"{paths.record(self.study)} has no trainings; `make {self.study}` makes them")
+        for name in names:
+            recorded = {(row["loss"], row["seed"]) for row in record.runs(paths.record(self.study), name)}
+            lacking = [training for training in self.trainings_of(name) if training.key[1:] not in recorded]
+            if lacking:
+                raise CediceError(f"{paths.record(self.study) / name} lacks {lacking[0]}; `make {self.study}` trains it")
+        return names
 
     @property
     def untrained(self) -> tuple[str, ...]:
         """The study's other data sets, of which no report is yet."""
         return tuple(name for name in self.settings.epochs if name not in self.datasets)
 
-    @property
-    def trainings(self) -> list[Training]:
-        """All trainings on these data sets."""
-        kinds = itertools.product(self.datasets, parameters.LOSSES)
-        return [Training(self.study, *kind, seed) for kind in kinds for seed in self.settings.seeds_of(kind[0])]
+    def trainings_of(self, dataset: str) -> list[Training]:
+        """All trainings of the study on a data set."""
+        kinds = itertools.product(parameters.LOSSES, self.settings.seeds_of(dataset))
+        return [Training(self.study, dataset, *kind) for kind in kinds]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the study's record (`cedice.evaluation.record`), of all its data sets."""
+        return record.load(paths.record(self.study), name, self.datasets)
+
+    def runs(self) -> dict[str, Runs]:
+        """{network: all trainings} of the study's record."""
+        return load(paths.record(self.study), self.datasets)
 
     @property
     def synthetic(self) -> bool:
@@ -73,40 +94,36 @@ class Job:
         """{loss: its α as text}."""
         return {loss: f"{getattr(self.params.loss, loss).alpha:g}" for loss in parameters.LOSSES}
 
-    @property
-    def left_out(self) -> list[str]:
-        """A line for each study on real data that `run` leaves out: what it needs, and the command."""
-        lines = []
-        for name in parameters.STUDIES:
-            study = self.params.study(name)
-            if study.source.kind == "archive" and study.epochs and name not in self.params.run.studies:
-                needs = "the archives and a CUDA GPU" if study.hardware == "gpu" else "the archives"
-                lines.append(f"left out: the trainings of {name}, which need {needs}; `make {name}` runs them")
-        return lines
-
     def classes(self, dataset: str) -> tuple[str, ...]:
-        """Names of a data set's labels 0, 1, … from the record of its slices; CediceError where there is none."""
-        return tuple(self.record(dataset)["classes"])
+        """Names of a data set's labels 0, 1, …"""
+        return tuple(self.slices(dataset)["classes"])
 
-    def unit(self, dataset: str) -> str:
-        """What statistics over a data set take as independent: "patient", or "slice" where patients are not known. CediceError
-        as `classes`."""
-        return self.record(dataset)["unit"]
+    @property
+    def units(self) -> dict[str, str]:
+        """By data set, what statistics take as independent: "patient", or "slice" where patients are not known."""
+        return {name: self.slices(name)["unit"] for name in self.datasets}
 
-    def folds(self, dataset: str) -> int:
-        """How many folds a data set is split into: training number k validates fold k modulo this; 1 where all trainings
-        validate the same. CediceError as `classes`."""
-        return self.record(dataset).get("folds", 1)
+    @property
+    def folds(self) -> dict[str, int]:
+        """By data set, how many folds it is split into: training number k validates fold k modulo this; 1 where all trainings
+        validate the same."""
+        return {name: self.slices(name).get("folds", 1) for name in self.datasets}
 
-    def record(self, dataset: str) -> dict[str, Any]:
-        """The record of a data set's slices (`cedice.data.preprocess.summary`); CediceError where there is none."""
-        file = paths.slices_record(self.study, dataset)
+    def slices(self, dataset: str) -> dict[str, Any]:
+        """The summary of a data set's slices (`cedice.data.preprocess.summary`): of those that are here for a stage of one data
+        set, else of the record. CediceError where there is none."""
+        if "dataset" not in self.given:
+            return record.described(paths.record(self.study), dataset)["slices"]
+        return self.described()["slices"]
+
+    def described(self) -> dict[str, Any]:
+        """What was obtained of the stage's data set, and the summary of its slices: `data.json` of the record."""
+        files = {"source": paths.source(self.study, self.dataset), "slices": paths.summary(self.study, self.dataset)}
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            known = {key: record[key] for key in ("classes", "unit", "validation_patients")}
-            return known | {key: record[key] for key in ("folds",) if key in record}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CediceError(f"{file}: not a record of slices ({error}); run the preprocess stage again") from error
+            return {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items()}
+        except (OSError, ValueError) as error:
+            file = files["slices"]
+            raise CediceError(f"{file}: no summary of slices ({error}); run the download and preprocess stages") from error
 
 
 class _Parser(argparse.ArgumentParser):

@@ -32,14 +32,10 @@ Everything here was made by these commands, in a clone of the project at the rev
 
 ```
 {everything}
-dvc repro train@{training}      # one training; the others by data set, loss and seed
-dvc repro evaluate@{training}   # its counts per slice and class, of which every number is made
-dvc repro table@{study}                   # Table 1
-dvc repro conventions@{study}             # the averaging conventions
-dvc repro verdict@{study}                 # the verdict and the differences by patient
-dvc repro noise@{study} difference@{study}    # the noise budget; the difference over the epochs
-dvc repro page@{study}                    # this page
-cedice verify                             # do they all follow from what is there?
+dvc repro table@{study}      # Table 1, where the losses differ, the averaging conventions
+dvc repro verdict@{study}    # the verdict, the noise budget, the difference over the epochs
+dvc repro page@{study}       # the figures and this page
+cedice verify               # do they all follow from the record?
 ```
 """
 
@@ -63,7 +59,7 @@ def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: boo
         _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),
         *([_section("experiments", "The effect of α, and what else was tried", tried)] if "<h3>" in tried else []),
         _section("conventions", averages, _markdown(folder / "conventions.md")),
-        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study, runs))),
+        _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study))),
     ]
     drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
     # "</" would end the script element in which the numbers stand.
@@ -87,23 +83,22 @@ _PATIENTS = """<p>Foreground Dice of each patient (slice, where patients are unk
 by the mean over the seeds: above zero the Dice term helped.</p>"""
 
 
-def _reproduce(study: str, runs: Runs) -> str:
+def _reproduce(study: str) -> str:
     needed = "" if study in ("demo", "own") else "CEDICE_ARCHIVES=/path/to/archives "
-    dataset, _, seed = next(iter(runs))
-    return _REPRODUCE.format(everything=f"{needed}make {study}", study=study, training=f"{study}-{dataset}-ce_dl-{seed}")
+    return _REPRODUCE.format(everything=f"{needed}make {study}", study=study)
 
 
 def _mixtures(study: str, datasets: list[str]) -> list[dict]:
     """A section where there are any."""
     figures = []
     for (dataset, name), (naming, title) in itertools.product(titles(datasets).items(), NAMING_TITLES.items()):
-        file = paths.mixture(study, dataset, naming) / "samples.png"
+        file = paths.mixture(study, dataset, naming) / "samples.jpg"
         figures += [_figure(file, f"{name}: Gaussian mixture, components {title}")] if file.is_file() else []
     return [_section("mixtures", "Without a network: Gaussian mixtures", "".join(figures))] if figures else []
 
 
 def _compared(study: str, alpha: float) -> dict[str, str]:
-    over, under = (_picture(paths.samples(study) / f"figure{number}.png") for number in (2, 3))
+    over, under = (_picture(paths.samples(study) / f"figure{number}.jpg") for number in (2, 3))
     return {
         "over": over,
         "under": under,
@@ -159,10 +154,10 @@ def _resource(name: str) -> str:
 
 
 def _picture(path: Path) -> str:
-    """As WebP, which keeps the page below a megabyte, since Git keeps every version of it: drawings as they are, pictures of
-    scans at a third of their size."""
-    scans = "samples" in (path.parent.name, path.stem)
+    """Scans as they are; drawings as WebP, which keeps the page below a megabyte, since Git keeps every version of it."""
+    if path.suffix == ".jpg":
+        return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
     packed = io.BytesIO()
     with Image.open(path) as picture:
-        picture.convert("RGB").save(packed, "WEBP", lossless=not scans, quality=45, method=6)
+        picture.convert("RGB").save(packed, "WEBP", lossless=True, method=6)
     return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()

@@ -22,7 +22,7 @@ from torch import nn
 from cedice.errors import CediceError
 from cedice.files import replacing
 from cedice.training.averaging import Average
-from cedice.training.provenance import CODE, PACKAGE
+from cedice.training.provenance import code
 from cedice.training.weights import tensors_sha256
 
 SCRATCH = Path(".cedice/checkpoints")  # ignored by Git, unknown to DVC
@@ -31,8 +31,8 @@ SAVING_SHARE = 0.05  # of the time may go into checkpoints: one of 64 channels i
 
 def key(settings: dict[str, Any]) -> str:
     """A hash of ``settings``, of the code that trains, and of the library that computes."""
-    code = [(PACKAGE / name).read_text(encoding="utf-8") for name in CODE]
-    return hashlib.sha256(json.dumps([settings, code, torch.__version__], sort_keys=True).encode()).hexdigest()[:32]
+    texts = [file.read_text(encoding="utf-8") for file in code()]
+    return hashlib.sha256(json.dumps([settings, texts, torch.__version__], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def path(name: str) -> Path:

@@ -4,15 +4,14 @@ import ctypes
 import os
 import platform
 import resource
-from pathlib import Path
 
 import torch
 
+from cedice import machine
 from cedice.errors import CediceError
 from cedice.training import distributed
 
 WITHOUT_GPU = "CEDICE_WITHOUT_GPU"
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
@@ -37,9 +36,8 @@ def tune() -> None:
     """Settings of this process that change speed alone. PyTorch's number of threads is kept, but for a container's quota."""
     if device().type == "cuda":
         torch.cuda.set_device(device())
-    quota = _cpu_quota()
-    if quota and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(torch.get_num_threads(), quota))
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), machine.cores()))
     if platform.libc_ver()[0] == "glibc":
         # Keep freed memory: else every feature map is given back to the system and its pages are cleared anew for the next.
         allocate(mmap_from=2**30, trim_from=2**31 - 1)
@@ -50,15 +48,6 @@ def allocate(mmap_from: int, trim_from: int) -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(_M_MMAP_THRESHOLD, mmap_from)
     libc.mallopt(_M_TRIM_THRESHOLD, trim_from)
-
-
-def _cpu_quota() -> int | None:
-    """Whole cores that a container may use (cgroup v2); None for no limit."""
-    try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-    except OSError:
-        return None
-    return None if quota == "max" else max(1, int(quota) // int(period))
 
 
 def precision(wanted: str) -> str:

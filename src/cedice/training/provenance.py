@@ -9,28 +9,14 @@ import torch
 from cedice.training import hardware
 
 PACKAGE = Path(__file__).parents[1]
-CODE = (  # of the package, what decides a training: `dvc.yaml` has the same list, as a test makes sure
-    "batchnorm.py",
-    "convolution.py",
-    "data/slices.py",
-    "losses.py",
-    "metrics.py",
-    "networks.py",
-    "training/augmentation.py",
-    "training/averaging.py",
-    "training/checkpoints.py",
-    "training/distributed.py",
-    "training/epochs.py",
-    "training/forward.py",
-    "training/hardware.py",
-    "training/loop.py",
-    "training/provenance.py",
-    "training/schedule.py",
-    "training/settings.py",
-    "training/validation.py",
-    "training/weights.py",
-    "unet.py",
-)
+# Of the package, what decides a training: as in `dvc.yaml`.
+CODE = ("batchnorm.py", "convolution.py", "data/slices.py", "losses.py", "metrics.py", "networks.py", "training", "unet.py")
+
+
+def code() -> list[Path]:
+    """The files of `CODE`."""
+    places = [PACKAGE / name for name in CODE]
+    return [file for place in places for file in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
 
 
 def versions() -> dict[str, str | None]:
