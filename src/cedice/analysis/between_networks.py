@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.heterogeneity import Heterogeneity, heterogeneity
+from cedice.analysis.pairs import minus
 from cedice.evaluation.counts import pooled_headline, regions, same_slices
 from cedice.evaluation.runs import Runs
 from cedice.params import LOSSES
@@ -34,18 +35,13 @@ def rows(study: str, network: str, runs: Runs, verdict: pd.DataFrame) -> list[di
 def tested(runs: dict[str, Runs], dataset: str) -> Heterogeneity | None:
     """Whether the networks differ, of the trainings of those studies that have the data set, over the patients that have a Dice
     in all. None for fewer than two networks, trainings or patients; CediceError where they are not of the same slices."""
-    counts = {
-        (f"{study} {loss}", seed): each.counts
-        for study, of in runs.items()
-        for (name, loss, seed), each in of.items()
-        if name == dataset
-    }
-    same_slices(counts, dataset)
-    dice = {key: regions(table)["dice"] for key, table in counts.items()}
-    trained = [study for study in runs if any(key[0] == f"{study} ce" for key in dice)]
-    seeds = list(dict.fromkeys(seed for _, seed in dice))
-    differences = np.array(
-        [[dice[f"{study} ce_dl", seed] - dice[f"{study} ce", seed] for seed in seeds] for study in trained], dtype=float
+    counts = {study: {key[1:]: each.counts for key, each in of.items() if key[0] == dataset} for study, of in runs.items()}
+    counts = {study: of for study, of in counts.items() if of}
+    same_slices(
+        {(f"{study} {loss}", seed): table for study, of in counts.items() for (loss, seed), table in of.items()}, dataset
     )
+    dice = {study: {key: regions(table)["dice"] for key, table in of.items()} for study, of in counts.items()}
+    seeds = list(dict.fromkeys(seed for of in dice.values() for _, seed in of))
+    differences = np.array([minus(of, seeds) for of in dice.values()])
     differences = differences[:, :, np.isfinite(differences).all(axis=(0, 1))]
     return heterogeneity(differences) if min(differences.shape) > 1 else None

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.nested import nested
+from cedice.analysis.pairs import minus
 from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
-from cedice.params import LOSSES
 
 EQUAL, TOO_SMALL = "no difference that matters", ", but too small to matter"
 Tables = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed): one row a patient, one column a measure
@@ -24,8 +24,7 @@ def compare(tables: Tables, measure: str, margin: float, folds: int) -> Paired:
     differences, units = [], 0
     by_fold = [[seed for seed in seeds if seed % folds == fold] for fold in range(folds)]
     for trained in filter(None, by_fold):
-        without, with_dice = (np.stack([tables[loss, seed][measure] for seed in trained]) for loss in LOSSES)
-        difference = with_dice - without
+        difference = minus({key: table[measure] for key, table in tables.items()}, trained)
         there = np.isfinite(difference).all(axis=0)
         units += int(there.sum())
         differences.append(difference[:, there])

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cedice.analysis.pairs import BASE, minus
 from cedice.analysis.statistics import LEVEL
 from cedice.evaluation.runs import Runs, seeds
 
@@ -40,14 +41,11 @@ def over_epochs(runs: dict[str, Runs]) -> pd.DataFrame:
     for readout, by in runs.items():
         for dataset in dict.fromkeys(name for name, _, _ in by):
             numbers = seeds(by, dataset)
-            dice = {
-                loss: np.stack([by[dataset, loss, seed].history["dice_foreground"] for seed in numbers])
-                for loss in ("ce", "ce_dl")
-            }
-            differences = pd.DataFrame(dice["ce_dl"] - dice["ce"])
+            dice = {key[1:]: run.history["dice_foreground"] for key, run in by.items() if key[0] == dataset}
+            differences = pd.DataFrame(minus(dice, numbers))
             mean, std = differences.mean(), differences.std(ddof=1)
             half = std / np.sqrt(len(numbers)) * stats.t.ppf(1 - LEVEL / 2, max(len(numbers) - 1, 1))
-            part = {"readout": readout, "dataset": dataset, "epoch": by[dataset, "ce", numbers[0]].history["epoch"]}
+            part = {"readout": readout, "dataset": dataset, "epoch": by[dataset, BASE, numbers[0]].history["epoch"]}
             part |= {"seeds": len(numbers), "mean": mean, "std": std, "low": mean - half, "high": mean + half}
             parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)

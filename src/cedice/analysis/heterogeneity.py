@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from cedice.analysis.anova import combined
+
 
 class Heterogeneity(NamedTuple):
     """F with its two numbers of degrees of freedom, and its p."""
@@ -39,10 +41,6 @@ def heterogeneity(differences: np.ndarray) -> Heterogeneity:
     of_networks = seeds * units * ((by_network - mean) ** 2).sum() / (networks - 1)
     freedoms = np.array([networks * (seeds - 1), (networks - 1) * (units - 1), networks * (seeds - 1) * (units - 1)])
     sums = units * ((by_training - by_network[:, None]) ** 2).sum(), seeds * (crossed**2).sum(), (rest**2).sum()
-    of_trainings, of_units, of_rest = squares = np.array(sums) / freedoms
-    total, freedom = of_trainings, float(freedoms[0])
-    if of_units > of_rest:
-        total += of_units - of_rest
-        freedom = float(total**2 / (squares**2 / freedoms).sum())
+    total, freedom = combined(np.array(sums) / freedoms, freedoms)
     ratio = float(of_networks / total) if total else 0.0
     return Heterogeneity(ratio, networks - 1, freedom, float(stats.f.sf(ratio, networks - 1, freedom)))

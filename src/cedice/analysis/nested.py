@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from cedice.analysis.statistics import LEVEL, RESAMPLES, Paired, p_values
+from cedice.analysis.anova import combined, sums
+from cedice.analysis.statistics import LEVEL, Paired, bootstrap, p_values
 
 OVERLAP = 1.5  # times the standard error
 
@@ -54,12 +55,13 @@ def nested(differences: Sequence[np.ndarray], margin: float) -> Nested:
     mean, error, freedom = over_folds(means)
     half = float(error * stats.t.ppf(1 - LEVEL / 2, freedom))
     trainings = np.concatenate([fold.mean(axis=1) for fold in differences])
-    tested = (mean, error, freedom, mean - half, mean + half, *p_values(mean, error, freedom, margin), *bootstrap(differences))
+    tested = (mean, error, freedom, mean - half, mean + half, *p_values(mean, error, freedom, margin))
+    resampled = bootstrap(*(fold.mean(axis=0) for fold in differences))
     units, agreeing = sum(fold.shape[1] for fold in differences), int((np.sign(trainings) == np.sign(mean)).sum())
     error_alike, freedom_alike = alike(differences)
     p_alike, _ = p_values(mean, error_alike, freedom_alike, margin)
     more = (*p_values(mean, OVERLAP * error, freedom, margin), error_alike, freedom_alike, p_alike)
-    return Nested(*tested, math.nan, units, len(trainings), agreeing, len(means), *more)
+    return Nested(*tested, *resampled, math.nan, units, len(trainings), agreeing, len(means), *more)
 
 
 def over_folds(means: np.ndarray) -> tuple[float, float, float]:
@@ -74,25 +76,7 @@ def alike(differences: Sequence[np.ndarray]) -> tuple[float, float]:
     units = sum(fold.shape[1] for fold in differences)
     if repeats < 2 or any(len(fold) != repeats for fold in differences) or units == folds:
         return math.nan, math.nan
-    freedoms = folds * (repeats - 1), units - folds, (units - folds) * (repeats - 1)
-    sums = np.zeros(3)
-    for fold in differences:
-        mean, by_repeat, by_unit = fold.mean(), fold.mean(axis=1), fold.mean(axis=0)
-        rest = fold - by_repeat[:, None] - by_unit + mean
-        sums += fold.shape[1] * ((by_repeat - mean) ** 2).sum(), repeats * ((by_unit - mean) ** 2).sum(), (rest**2).sum()
-    of_trainings, of_units, of_rest = squares = sums / freedoms
-    total = of_trainings + max(of_units - of_rest, 0)
-    error = math.sqrt(total / (repeats * units))
-    if of_units <= of_rest:
-        return error, float(freedoms[0])
-    return error, float(total**2 / (squares**2 / freedoms).sum())
-
-
-def bootstrap(differences: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of fold means: the patients of each fold resampled, not its trainings."""
-    random, means = np.random.default_rng(0), np.zeros(RESAMPLES)
-    for fold in differences:
-        units = fold.shape[1]
-        means += random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units @ fold.mean(axis=0)
-    low, high = np.percentile(means / len(differences), [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
-    return float(low), float(high)
+    freedoms = np.array([folds * (repeats - 1), units - folds, (units - folds) * (repeats - 1)])
+    squares = sum(sums(fold)[0][:3] for fold in differences)
+    total, freedom = combined(squares / freedoms, freedoms)
+    return math.sqrt(total / (repeats * units)), freedom

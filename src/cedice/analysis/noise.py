@@ -25,6 +25,8 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 import pandas as pd
 
+from cedice.analysis.anova import sums
+from cedice.analysis.pairs import minus
 from cedice.analysis.statistics import LEVEL, detectable, standard_error
 from cedice.analysis.verdict import PRIMARY, STATEMENTS
 from cedice.evaluation.counts import regions
@@ -58,8 +60,8 @@ def components(*folds: np.ndarray) -> Components:
     two units in one of them. The module's equations."""
     seeds_, _, epochs = folds[0].shape
     units = float(np.mean([fold.shape[1] for fold in folds]))
-    sums, freedoms = (sum(values) for values in zip(*map(_sums, folds), strict=True))
-    of_seeds, of_units, of_both, of_epochs, of_rest = sums / np.maximum(freedoms, 1)
+    squares, freedoms = (sum(values) for values in zip(*map(sums, folds), strict=True))
+    of_seeds, of_units, of_both, of_epochs, of_rest = squares / np.maximum(freedoms, 1)
     if epochs == 1:
         parts = math.nan, (of_seeds - of_both) / units, (of_units - of_both) / seeds_, of_both
     else:
@@ -73,20 +75,6 @@ def components(*folds: np.ndarray) -> Components:
     return Components(*(float(np.maximum(part, 0)) for part in parts))
 
 
-def _sums(fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of squares of seeds, units, seeds × units, epochs and the rest, and their degrees of freedom."""
-    seeds_, units, epochs = fold.shape
-    by_both, by_epoch, mean = fold.mean(axis=2), fold.mean(axis=1), fold.mean()
-    by_seed, by_unit = by_both.mean(axis=1), by_both.mean(axis=0)
-    both = by_both - by_seed[:, None] - by_unit + mean
-    rest = fold - by_both[:, :, None] - by_epoch[:, None, :] + by_seed[:, None, None]
-    effects = by_seed - mean, by_unit - mean, both, by_epoch - by_seed[:, None], rest
-    counts = np.array([units * epochs, seeds_ * epochs, epochs, units, 1])
-    within = seeds_ * (epochs - 1)
-    freedoms = np.array([seeds_ - 1, units - 1, (seeds_ - 1) * (units - 1), within, within * (units - 1)])
-    return counts * [(effect**2).sum() for effect in effects], freedoms
-
-
 def contributions(parts: Components, seeds: float, units: float, folds: int = 1) -> Components:
     """What each adds to se² of ``seeds`` trainings a loss on ``units`` units, of all ``folds`` together."""
     return Components(parts.epoch / seeds, parts.training / seeds, parts.unit / units, parts.rest * folds / (seeds * units))
@@ -97,8 +85,8 @@ def design(parts: Components, seeds: float, units: float, folds: int = 1) -> tup
     if folds > 1:
         return math.sqrt(np.nansum(astuple(contributions(parts, seeds, units, folds)))), float(folds - 1)
     of_trainings = float(np.nansum([parts.epoch, parts.training]))
-    squares = units * of_trainings + parts.rest, seeds * parts.unit + parts.rest, parts.rest
-    return standard_error(*squares, seeds, units)
+    squares = np.array([units * of_trainings + parts.rest, seeds * parts.unit + parts.rest, parts.rest])
+    return standard_error(squares, seeds, units)
 
 
 def needed(parts: Components, size: float, level: float, seeds: int = 0, units: int = 0, folds: int = 1) -> float:
@@ -122,21 +110,19 @@ def needed(parts: Components, size: float, level: float, seeds: int = 0, units: 
 def readings(counts: pd.DataFrame) -> pd.DataFrame:
     """`regions` (dice, iou, pixel_error) of every network, epoch of the `window` and unit, from the counts of a training's last
     epochs (`cedice.training.epochs`)."""
-    keys, last = ["readout", "epoch"], counts["epoch"].max()
-    counts = counts[counts["epoch"] > last - window(last)]
-    return pd.concat({key: regions(part) for key, part in counts.groupby(keys, sort=False)}, names=keys)
+    last = counts["epoch"].max()
+    return regions(counts[counts["epoch"] > last - window(last)], "readout", "epoch", "patient")
 
 
 def paired(tables: Readings, dataset: str, readout: str, measure: str, folds: int) -> list[np.ndarray]:
     """(seeds, units, epochs) differences CE + DL minus CE of each fold that is trained, without units that have no value
     somewhere; training number k validates fold k modulo ``folds``."""
-    numbers = list(dict.fromkeys(seed for name, _, seed in tables if name == dataset))
-    found = []
+    values = {
+        key[1:]: table.loc[readout][measure].unstack("epoch", sort=False) for key, table in tables.items() if key[0] == dataset
+    }
+    numbers, found = list(dict.fromkeys(seed for _, seed in values)), []
     for trained in filter(None, ([seed for seed in numbers if seed % folds == fold] for fold in range(folds))):
-        by_loss = [[tables[dataset, loss, seed].loc[readout][measure].unstack("epoch") for seed in trained] for loss in LOSSES]
-        units = by_loss[0][0].index
-        without, with_dice = (np.stack([each.loc[units].to_numpy() for each in of_loss]) for of_loss in by_loss)
-        differences = with_dice - without
+        differences = minus(values, trained)
         found.append(differences[:, np.isfinite(differences).all(axis=(0, 2))])
     return found
 

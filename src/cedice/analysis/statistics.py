@@ -15,9 +15,12 @@ scatter: `python benchmarks/false_alarms.py` draws how often they would call a d
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, special, stats
+
+from cedice.analysis.anova import combined, mean_squares
 
 RESAMPLES = 10_000
 LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
@@ -76,45 +79,37 @@ def p_values(mean: float, error: float, freedom: float, margin: float) -> tuple[
     return float(2 * tails[0]), float(tails[1])
 
 
-def bootstrap(by_unit: np.ndarray) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of (units,) values, with the same random numbers every time."""
-    units = len(by_unit)
-    weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units
-    low, high = np.percentile(weights @ by_unit, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
+def bootstrap(*by_unit: np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of (units,) values, or of the mean of the means of several such groups, each
+    resampled by itself; with the same random numbers every time."""
+    weights = _resampled(*map(len, by_unit))
+    means = sum(drawn @ values for drawn, values in zip(weights, by_unit, strict=True)) / len(by_unit)
+    low, high = np.percentile(means, [100 * LEVEL / 2, 100 * (1 - LEVEL / 2)])
     return float(low), float(high)
 
 
-def mean_squares(differences: np.ndarray) -> tuple[float, float, float]:
-    """(MS_s, MS_p, MS_e) of (seeds, units) differences; at least two of both."""
-    seeds, units = differences.shape
-    mean, by_seed, by_unit = differences.mean(), differences.mean(axis=1), differences.mean(axis=0)
-    rest = differences - by_seed[:, None] - by_unit + mean
-    return (
-        float(units * ((by_seed - mean) ** 2).sum() / (seeds - 1)),
-        float(seeds * ((by_unit - mean) ** 2).sum() / (units - 1)),
-        float((rest**2).sum() / ((seeds - 1) * (units - 1))),
-    )
+@lru_cache(maxsize=8)
+def _resampled(*units: int) -> list[np.ndarray]:
+    """For each group, (`RESAMPLES`, units): how often each unit is drawn, over their number."""
+    random = np.random.default_rng(0)
+    return [random.multinomial(number, np.full(number, 1 / number), size=RESAMPLES) / number for number in units]
 
 
 def crossed(differences: np.ndarray) -> tuple[float, float]:
     """(se, df) of the module's equations; (0, 1) where nothing varies."""
-    return standard_error(*mean_squares(differences), *differences.shape)
+    return standard_error(mean_squares(differences), *differences.shape)
 
 
-def standard_error(of_seeds: float, of_units: float, of_rest: float, seeds: float, units: float) -> tuple[float, float]:
-    """The same from the mean squares of a table of so many seeds and units."""
-    total = of_seeds + max(of_units - of_rest, 0)
-    error = math.sqrt(total / (seeds * units))
-    if of_units <= of_rest:
-        return error, float(seeds - 1)
-    spread = of_seeds**2 / (seeds - 1) + of_units**2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
-    return error, total**2 / spread
+def standard_error(squares: np.ndarray, seeds: float, units: float) -> tuple[float, float]:
+    """The same from (MS_s, MS_p, MS_e) of a table of so many seeds and units."""
+    total, freedom = combined(squares, np.array([seeds - 1, units - 1, (seeds - 1) * (units - 1)]))
+    return math.sqrt(total / (seeds * units)), freedom
 
 
 def components(differences: np.ndarray) -> tuple[float, float, float]:
     """Standard deviations of trainings, of units, and of the rest: √((MS_s − MS_e)/P), √((MS_p − MS_e)/S), √MS_e."""
     seeds, units = differences.shape
-    of_seeds, of_units, of_rest = mean_squares(differences)
+    of_seeds, of_units, of_rest = map(float, mean_squares(differences))
     return math.sqrt(max(of_seeds - of_rest, 0) / units), math.sqrt(max(of_units - of_rest, 0) / seeds), math.sqrt(of_rest)
 
 

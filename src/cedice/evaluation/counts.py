@@ -81,14 +81,16 @@ def check_units(counts: Counts, units: int, folds: int, dataset: str) -> None:
             )
 
 
-def regions(counts: pd.DataFrame) -> pd.DataFrame:
-    """The three columns of `patients` that follow from the counts: foreground dice and iou, and pixel_error."""
-    counts = counts.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum()
-    classes = counts.index.get_level_values("class").max() + 1
-    sums = [counts[name].to_numpy().reshape(-1, classes) for name in counts]
-    foreground = [column[:, 1:] for column in sums]
-    found = pd.DataFrame(index=pd.Index(counts.index.unique("patient"), name="patient"))
+def regions(counts: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Foreground dice and iou, and pixel_error, of every patient, or of every combination of the columns ``keys``, from its
+    summed counts; in the order in which they come."""
+    names = list(keys) or ["patient"]
+    sums = counts.groupby([*names, "class"], sort=False)[["tp", "fp", "fn"]].sum()
+    classes = sums.index.get_level_values("class").max() + 1
+    found = pd.DataFrame(index=sums.index[::classes].droplevel("class"))
+    whole = [sums[name].to_numpy().reshape(-1, classes) for name in sums]
+    foreground = [column[:, 1:] for column in whole]
     found["dice"] = pd.DataFrame(dice(*foreground), found.index).mean(axis=1)
     found["iou"] = pd.DataFrame(iou(*foreground), found.index).mean(axis=1)
-    found["pixel_error"] = pixel_error(*sums)
+    found["pixel_error"] = pixel_error(*whole)
     return found
