@@ -98,11 +98,11 @@ def test_slices_on_both_sides_of_the_split(given):
 
 
 def test_what_makes_a_result_worthless_is_warned_of(given):
-    for number in range(10):
-        put(given, number, image_of(given, number) + 2000)
-    told = check(given).warnings
-    assert "100% of all pixels are 255: does the window's `high` fit these files?" in told
+    told = check(given, intensity={"kind": "window", "low": 999, "high": 2000}).warnings
+    assert "100% of all pixels are 0: does the window's `low` fit these files?" in told
     assert any(line.startswith("20 slices without any contrast: p0_z00, ") and line.endswith(" and 15 more") for line in told)
+    (beyond,) = check(given, intensity={"kind": "window", "low": 0, "high": 50}).problems
+    assert beyond.startswith("10 of 10 files: its numbers lie between 0 and 999, nearly all beyond the window 0 to 50; ")
     percentiles = {"kind": "percentiles", "low": 1, "high": 99}
     told = check(given, intensity=percentiles, classes={"background": [0, 1], "a": 2}).warnings
     assert told[1:] == ["no a in the slices that train", "no a in the slices that validate"]

@@ -82,6 +82,44 @@ def test_other_rules_ask_only_what_they_must():
     assert not rule.doubt(LIVER)
 
 
+EIGHT = Intensity("window", 0, 255)
+DISC = np.clip(RANDOM.normal(50 + 110 * (np.hypot(*np.mgrid[-1:1:40j, -1:1:40j]) < 0.4), 14), 1, 255).round()
+OF_ANOTHER_DEPTH = {
+    "12 bits": (EIGHT, (DISC * 16).astype(np.uint16)),
+    "16 bits": (EIGHT, (DISC * 257).astype(np.uint16)),
+    "12 bits in a volume": (EIGHT, (DISC * 16).astype(np.int16)[:, :, None]),
+    "Hounsfield units": (EIGHT, HU.astype(np.int16)),
+    "16 bits for a window of 12": (Intensity("window", 0, 4095), (DISC * 257).astype(np.uint16)),
+    "signed by mistake": (CHEST, (DISC * 257 - 32768).astype(np.int16)),
+}
+
+
+@pytest.mark.parametrize("name", OF_ANOTHER_DEPTH)
+def test_numbers_of_another_depth_are_refused_with_both_ranges(name):
+    rule, voxels = OF_ANOTHER_DEPTH[name]
+    with pytest.raises(CediceError) as caught:
+        rule.scale(voxels, "scan")
+    line = str(caught.value)
+    assert f"scan: its numbers lie between {voxels.min():.4g} and {voxels.max():.4g}" in line
+    assert ("3071" if rule is CHEST else f"the window 0 to {rule.high:g}") in line
+    assert "describe the data set with percentiles" in line
+
+
+def test_numbers_that_show_next_to_nothing_are_doubted():
+    """A slice may be dark, so it is scaled all the same; one that shows nothing, or fits, is no line."""
+    for rule, voxels in (
+        (EIGHT, (DISC > 100).astype(np.uint8)),
+        (EIGHT, (DISC / 16).astype(np.uint8)),
+        (CHEST, (DISC / 16).astype(np.uint8)),
+        (Intensity("window", 0, 65535), (DISC * 16).astype(np.uint16)),
+    ):
+        assert "nearly black" in rule.doubt(voxels)
+        assert rule.scale(voxels, "scan").max() < 17
+    for voxels in (DISC.astype(np.uint8), np.zeros((9, 9), np.uint8), np.clip(DISC * 1.05 - 5, -20, 270)):
+        assert EIGHT.doubt(voxels) == ""
+        np.testing.assert_allclose(EIGHT.scale(voxels, "scan"), np.clip(voxels, 0, 255), atol=1e-4)
+
+
 def test_planes_are_scaled_as_the_whole_whatever_their_order_in_memory():
     rule = Intensity("percentiles", 0.5, 99.5)
     low, high = np.percentile(HU, (0.5, 99.5))

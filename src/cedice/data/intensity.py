@@ -13,6 +13,13 @@ _DENSE = 700  # Hounsfield units, which only bone and metal exceed: never a twen
 _FLAT = 50  # the range of numbers that were standardised, or scaled to less
 _BRIGHT = 100  # of 0–255: a windowed CT shows bone
 _OVERSHOOT = 25  # what interpolation adds to 0–255, at either end
+_METAL = 3071  # Hounsfield units end here on most scanners; metal alone lies above
+_FEW, _NEARLY_ALL = 0.05, 0.9  # shares of a scan
+_DARK = 16  # of 0–255: fewer grey values show next to nothing
+_DEPTH = (
+    "bring it to the depth of the window (12 bits to 8: divide by 16; 16 bits to 8: by 257), or describe the data set with "
+    "percentiles, or with a window of its numbers"
+)
 _OFFSET = "without the air that Hounsfield units have about -1000; if they are stored with an offset, mostly 1024, subtract it"
 
 
@@ -22,7 +29,10 @@ class Intensity:
     unit. "window": ``low`` and ``high`` become 0 and 255.
 
     Where ``low`` is negative these are Hounsfield units. A volume that lies in 0–255 is then taken as windowed before, for a CT
-    holds air at −1000, and left as it is. Other numbers without air are refused, unless they may be a part of a CT."""
+    holds air at −1000, and left as it is. Other numbers without air are refused, unless they may be a part of a CT.
+
+    The window 0 to 255 is of 8-bit grey values, and numbers beyond them are refused. Any other window from 0 or above refuses a
+    scan of which nearly all that is not black would be white."""
 
     kind: Literal["percentiles", "window"]
     low: float
@@ -46,17 +56,21 @@ class Intensity:
             elif self._windowed_before(voxels):
                 return voxels.astype(np.float32)
             scaled = np.empty_like(voxels, np.float32)
-            axis = int(np.argmax(np.abs(voxels.strides)))  # plane by plane as they lie, for memory's sake
-            given, taken = np.moveaxis(voxels, axis, 0), np.moveaxis(scaled, axis, 0)
-            for plane in (slice(number, number + 1) for number in range(len(given))):
-                taken[plane] = np.clip((given[plane].astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+            for given, taken in zip(_planes(voxels), _planes(scaled), strict=True):
+                taken[:] = np.clip((given.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
             return scaled
 
     def doubt(self, voxels: np.ndarray) -> str:
         """ "" or a line on a volume that `scale` takes, though it may be something else than it is taken for."""
-        lowest = float(voxels.min())
-        if self.kind == "window" and self.low < 0 and not self._windowed_before(voxels) and lowest > _AIR:
+        if self.kind != "window":
+            return ""
+        lowest, highest, before = float(voxels.min()), float(voxels.max()), self._windowed_before(voxels)
+        low, high = (0, 255) if before else (self.low, self.high)
+        if self.low < 0 and not before and lowest > _AIR:
             return f"no air in it, its lowest number is {lowest:.4g}: taken as Hounsfield units of a part of the body; is it?"
+        if 0 < highest < low + (high - low) * _DARK / 255:
+            between = f"its numbers lie between {lowest:.4g} and {highest:.4g}"
+            return f"{between}, nearly black where {low:g} to {high:g} are black to white; is it of another depth or scale?"
         return ""
 
     def _windowed_before(self, voxels: np.ndarray) -> bool:
@@ -67,12 +81,21 @@ class Intensity:
         lowest, highest = float(voxels.min()), float(voxels.max())
         between = f"its numbers lie between {lowest:.4g} and {highest:.4g}"
         window = f"the window {self.low:g} to {self.high:g}"
-        if voxels.dtype == np.uint8 or lowest == highest == 0:  # windowed before, if dark; a slice that shows nothing
+        eight_bits = voxels.dtype == np.uint8  # windowed before, if dark
+        if lowest == highest == 0:  # a slice that shows nothing
             told = ""
-        elif lowest >= -1 and highest <= 1 and self.high > 2:
+        elif lowest >= -1 and highest <= 1 and self.high > 2 and not eight_bits:
             told = f"{between}, so they were scaled, and {window} does not fit; multiply 0 to 1 by 255, or give it unscaled"
+        elif (self.low, self.high) == (0, 255):
+            fits = lowest >= -_OVERSHOOT and highest <= 255 + _OVERSHOOT
+            told = "" if fits else f"{between}, but {window} is of 8-bit grey; {_DEPTH}"
         elif self.low >= 0:
+            shown, white = _share(voxels, self.low), _share(voxels, self.high)
+            told = f"{between}, nearly all beyond {window}; {_DEPTH}" if white > _NEARLY_ALL * shown else ""
+        elif eight_bits:
             told = ""
+        elif lowest <= _AIR and _share(voxels, _METAL) > _FEW:
+            told = f"{between}, and Hounsfield units end at {_METAL}; give these, or describe the data set with percentiles"
         elif lowest <= _AIR:
             told = f"{between}, {_OFFSET}" if _only_padded(voxels, lowest) else ""
         elif highest - lowest < _FLAT:
@@ -88,6 +111,15 @@ class Intensity:
         else:
             told = ""
         return told
+
+
+def _planes(voxels: np.ndarray) -> np.ndarray:
+    """As they lie, to be taken one by one for memory's sake."""
+    return np.moveaxis(voxels, int(np.argmax(np.abs(voxels.strides))), 0)[:, None]
+
+
+def _share(voxels: np.ndarray, above: float) -> float:
+    return sum(np.count_nonzero(plane > above) for plane in _planes(voxels)) / voxels.size
 
 
 def _only_padded(voxels: np.ndarray, lowest: float) -> bool:

@@ -52,7 +52,8 @@ def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel |
             "save both turned, without that tag, or remove it if the mask was drawn on the pixels as they are stored"
         )
     _check_shapes(image, mask, case)
-    return Volume(intensity.scale(image, case.image)[None], to_labels(mask, case.mask, groups)[None], None, "")
+    grey, labels = intensity.scale(image, case.image), to_labels(mask, case.mask, groups)
+    return Volume(grey[None], labels[None], None, "", warning=intensity.doubt(image))
 
 
 def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
