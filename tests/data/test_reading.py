@@ -39,6 +39,22 @@ def png(path: Path, samples: np.ndarray, bits: int) -> Path:
     return path
 
 
+def tiff(path: Path, samples: np.ndarray, bits: int, photometric: int, order: str) -> Path:
+    """A TIFF of (height, width) greys; ``photometric`` 0: zero is white, 1: black, -1: it does not say; ``order`` < or >."""
+    height, width = samples.shape
+    if bits == 16:
+        body = samples.astype(f"{order}u2").tobytes()
+    else:
+        spread = (samples[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+        body = np.packbits(spread.reshape(height, -1), axis=1).tobytes()
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height, 279: len(body)}
+    entries = [struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags.items() if value >= 0]
+    start = struct.pack(f"{order}HI", 42, 8 + len(body))
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+    path.write_bytes((b"II" if order == "<" else b"MM") + start + body + directory)
+    return path
+
+
 def saved(path: Path, pixels: np.ndarray | Image.Image, **options: object) -> Path:
     (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(path, **options)
     return path
@@ -85,6 +101,25 @@ def test_colours_of_16_bits_are_refused(tmp_path, channels):
 def test_16_bit_grey_keeps_its_numbers(tmp_path):
     deep = RANDOM.integers(0, 2**16, (9, 7))
     np.testing.assert_array_equal(pictures.read(png(tmp_path / "a.png", deep, 16)), deep)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1, -1])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_tiff_whose_zero_is_white(tmp_path, bits, photometric, order):
+    """A mask's numbers are those in the file; an image is bright where it shows bright, whatever Pillow turns over."""
+    samples = RANDOM.integers(0, 2**bits, (9, 7))
+    path = tiff(tmp_path / "a.tif", samples, bits, photometric, order)
+    if (bits, order) == (16, ">") and photometric < 1:  # Pillow has no such kind
+        for read in (pictures.read, pictures.read_mask):
+            with pytest.raises(CediceError, match="16 bits whose 0 is white; save it anew, with 0 as black"):
+                read(path)
+        return
+    np.testing.assert_array_equal(pictures.read_mask(path), samples)
+    if bits > 1:  # an image of 1 bit is none
+        white = 2**bits - 1
+        shown = white - samples if photometric == 0 else samples
+        np.testing.assert_array_equal(pictures.read(path), shown * (255 // white if bits < 8 else 1))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
