@@ -139,9 +139,13 @@ def _add(among: Any) -> None:
         "Look at a folder or archive, propose its entry in params.yaml, and write it after a yes; the file's comments stay.",
         "cedice data add my-data /path/to/folder",
         "cedice data add my-data scans.zip --yes",
+        "cedice data add my-data membrane --images train/image --masks train/label",
     )
     add.add_argument("new", metavar="NAME", help="a name of your choice: letters, digits, - and _")
     add.add_argument("folder", metavar="FOLDER", type=Path, help="the folder, zip or tar")
+    for kind in ("images", "masks"):
+        where = f"where the {kind} are, if that cannot be guessed: a folder in FOLDER, or a pattern as '{kind}/{{name}}.png'"
+        add.add_argument(f"--{kind}", metavar="WHERE", default="", help=where)
     add.add_argument("--yes", action="store_true", help="write without asking")
 
 

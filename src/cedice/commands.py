@@ -101,7 +101,7 @@ def add(given: Namespace) -> None:
     project = params.load()
     if given.new in project.datasets:
         raise CediceError(f"datasets.{given.new} is in params.yaml already; choose another name, or take that entry away")
-    proposal = propose(given.folder)
+    proposal = propose(given.folder, given.images, given.masks)
     entry = {"datasets": {given.new: proposal.entry}, "own": {"epochs": {given.new: proposal.epochs}}}
     if not project.own.epochs:
         entry["own"]["train"] = proposal.train

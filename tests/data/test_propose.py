@@ -138,6 +138,102 @@ def test_what_cannot_be_guessed_is_one_line(tmp_path, files, line):
         propose(tmp_path)
 
 
+@pytest.fixture
+def membrane(tmp_path):
+    """Images, labels, and augmented ones that hold both, side by side."""
+    for number in range(6):
+        put(tmp_path, f"train/image/{number}.png", f"train/label/{number}.png", 255)
+        for part in "abc":
+            put(tmp_path, f"train/aug/image_{number}_{part}.png", f"train/aug/mask_{number}_{part}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        ("train/image", "train/label/"),
+        ("./train/image/", ""),
+        ("train/image/{name}.png", "train/label/{name}.png"),
+    ],
+)
+def test_images_and_masks_are_where_the_user_says(membrane, images, masks):
+    told = "--images 'train/image/{name}.png' --masks 'train/label/{name}.png' \\(6 pairs\\); choose one by these options"
+    with pytest.raises(CediceError, match=told):
+        propose(membrane)
+    for at in ("", f"{membrane}/" if images.startswith("train") else ""):
+        entry = propose(membrane, f"{at}{images}", f"{at}{masks}" if masks else "").entry
+        assert (entry["images"], entry["masks"]) == ("train/image/{name}.png", "train/label/{name}.png")
+        assert entry["classes"] == {"background": 0, "class 255": 255}
+    with pytest.raises(CediceError, match="--images train/img: no file there; give a folder in the data set"):
+        propose(membrane, "train/img", masks)
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"), [("{n}/images/{n}.png", "{n}/masks/{k}f.png"), ("images/n{n}.png", "masks/n{n}_{k}.png")]
+)
+def test_a_mask_for_each_nucleus_must_be_merged(tmp_path, image, mask):
+    for number in range(4):
+        for nucleus in range(number + 1):
+            put(tmp_path, image.format(n=number), mask.format(n=number, k=nucleus))
+    both = f"{mask.format(n=3, k=0)} and {mask.format(n=3, k=1)}"
+    with pytest.raises(CediceError, match=f"4 images have 10 masks, as {both} of one image; merge those of an image into one"):
+        propose(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ground", "target", "others", "question"),
+    [
+        (0, -1, (), ""),
+        (0, 1, (2,), ""),
+        (255, 0, (), "255 was taken, which covers 90% of the masks, and 0 covers 10%; if 0 is, exchange the two"),
+        (3, 0, (1, 2), "3 was taken"),
+        (1, 2, (), "1 was taken, which covers 90% of the masks"),
+        (-1, 7, (), "-1 was taken"),
+    ],
+)
+def test_the_background_is_the_most_frequent_value_and_asked_for_unless_0(tmp_path, ground, target, others, question):
+    labels = np.full((20, 18, 2), ground, np.int16)
+    labels[3:9, 3:9] = target
+    for number, value in enumerate(others):
+        labels[10 + number, 3:6] = value
+    for number in range(3):
+        put(tmp_path, f"images/{number}.nii.gz", f"masks/{number}.nii.gz")
+        volume(tmp_path / f"masks/{number}.nii.gz", labels)
+    proposal = propose(tmp_path)
+    classes = {f"class {value}": value for value in (target, *others)}
+    assert proposal.entry["classes"] == {"background": ground} | classes
+    asked = [note for note in proposal.notes if note.startswith("which value is the background?")]
+    assert len(asked) == bool(question)
+    assert question in "".join(asked)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "organ": 1}}))
+    named = propose(tmp_path)
+    assert named.entry["classes"]["background"] == (0 if 0 in (ground, target) else ground)
+
+
+def test_a_value_that_no_label_can_have(tmp_path):
+    for number in range(3):
+        put(tmp_path, f"images/{number}.nii.gz", f"masks/{number}.nii.gz")
+        volume(tmp_path / f"masks/{number}.nii.gz", np.array([[[0, 2**32 - 1]]], np.uint32))
+    with pytest.raises(CediceError, match=r"masks/0\.nii\.gz: holds 4294967295, too large for a label; export the mask"):
+        propose(tmp_path)
+
+
+def test_every_kind_of_image_is_looked_at(tmp_path):
+    """Three images of sixty are of another depth, or in colour."""
+    for number in range(60):
+        put(tmp_path, f"images/{number}.png", f"masks/{number}.png")
+    assert propose(tmp_path).entry["intensity"] == {"kind": "window", "low": 0, "high": 255}
+    deep = [2, 17, 43]
+    for number in deep:
+        picture(tmp_path / f"images/{number}.png", np.random.default_rng(0).integers(0, 2**16, (20, 18)).astype(np.uint16))
+    proposal = propose(tmp_path)
+    assert proposal.entry["intensity"] == {"kind": "percentiles", "low": 0.5, "high": 99.5}
+    assert any(note.startswith("3 of 60 images have 16 bits, as 17.png, the others 8: ") for note in proposal.notes)
+    for number in deep:
+        picture(tmp_path / f"images/{number}.png", np.random.default_rng(0).integers(0, 2**8, (20, 18, 3)).astype(np.uint8))
+    assert propose(tmp_path).entry["channel"] == "grey"
+
+
 def test_a_second_observer_is_told(tmp_path):
     for number in range(3):
         for observer in (1, 2):

@@ -146,7 +146,7 @@ def _turned_over(image: Image.Image) -> bool:
     8 bits and fewer, but not in 16. Before the image is loaded."""
     if image.format != "TIFF":
         return False
-    raw_modes = [tile.args if isinstance(tile.args, str) else str(tile.args[0]) for tile in image.tile]
+    raw_modes = [tile.args if isinstance(tile.args, str) else str(tile.args[0]) for tile in image.tile]  # type: ignore[attr-defined]
     return any("I" in mode.partition(";")[2] for mode in raw_modes)
 
 

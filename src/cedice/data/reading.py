@@ -99,6 +99,11 @@ def is_scan(path: Path) -> bool:
     return path.name.lower().endswith((*VOLUMES, *pictures.SUFFIXES))
 
 
+def kind(path: Path) -> str:
+    """Files that differ in this hold numbers of different types: "volume", or what `pictures.kind` says."""
+    return "volume" if is_volume(path) else pictures.kind(path)
+
+
 def is_volume(path: Path) -> bool:
     """Whether a file's name is that of a NIfTI file."""
     return path.name.lower().endswith(VOLUMES)

@@ -3,8 +3,10 @@
 import re
 from collections import Counter, defaultdict
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from cedice.data.sources.pattern import Pattern
+from cedice.data.walk import composed
 from cedice.errors import CediceError
 
 _MASKS = {"mask", "masks", "label", "labels", "gt", "seg", "segs", "segmentation", "segmentations", "annotation", "annotations",
@@ -12,35 +14,90 @@ _MASKS = {"mask", "masks", "label", "labels", "gt", "seg", "segs", "segmentation
 _IMAGES = {"image", "images", "img", "imgs", "scan", "scans", "picture", "pictures", "photo", "photos"}
 _SPLITS = {"train", "training", "val", "validation", "test", "testing"}
 _FIELDS = ("name", "part", "piece", "rest")
-Patterns = tuple[str, str]
-BY_HAND = "write datasets.NAME into params.yaml by hand, with images and masks as in 'images/{name}.png' and 'masks/{name}.png'"
+BY_HAND = (
+    "write datasets.NAME into params.yaml by hand, with images and masks as in 'images/{name}.png' and 'masks/{name}.png', or "
+    "say where: --images FOLDER --masks FOLDER"
+)
 
 
-def patterns(names: list[str]) -> tuple[Patterns, list[tuple[str, str]], list[str]]:
-    """The patterns of images and masks, the (image, mask) pairs that fit them, and patterns of other masks of these images.
+class Guess(NamedTuple):
+    """The patterns of ``images`` and ``masks``, the ``pairs`` (image, mask) that fit them, and ``notes``."""
+
+    images: str
+    masks: str
+    pairs: list[tuple[str, str]]
+    notes: list[str]
+
+
+def patterns(names: list[str], images: str = "", masks: str = "") -> Guess:
+    """How the files of these names go together; ``images``, ``masks``: a folder, or a pattern, that they are in; "" to guess.
 
     CediceError where no pairing can be guessed, or more than one.
     """
-    groups: dict[bool, dict[tuple, list[str]]] = {True: defaultdict(list), False: defaultdict(list)}
-    for name in names:
-        groups[_is_mask(name)][_layout(name)].append(name)
-    if not groups[True]:
+    chosen_images, chosen_masks = _under(names, "--images", images), _under(names, "--masks", masks)
+    taken = {*chosen_images, *chosen_masks}
+    of_images = chosen_images or [name for name in names if not _is_mask(name) and name not in taken]
+    of_masks = chosen_masks or [name for name in names if _is_mask(name) and name not in taken]
+    if not of_masks:
         raise CediceError(f"no file is named as a mask is (mask, label, seg, gt, …); {BY_HAND}")
     guesses = []
-    for masks in groups[True].values():
-        for images in groups[False].values():
-            if guess := _guess(images, masks):
+    for mask_group in _alike(of_masks, masks):
+        for image_group in _alike(of_images, images):
+            if guess := _guess(image_group, mask_group, images, masks):
                 guesses.append(guess)
-    guesses.sort(key=lambda guess: (-len(guess[1]), guess[0]))
+    guesses.sort(key=lambda guess: (-len(guess.pairs), guess))
     if not guesses:
-        raise CediceError(f"no image has the name of a mask ({groups[True].popitem()[1][0]}, say); {BY_HAND}")
-    chosen, pairs = guesses[0]
-    chosen_images = {image for image, _ in pairs}
-    others = [guess for guess in guesses[1:] if {image for image, _ in guess[1]} - chosen_images]
+        alone = ", and one image is no data set: every fifth patient validates" if len(of_images) == 1 else ""
+        unpaired = f"no image has the name of a mask ({of_masks[0]}, say){alone}; {BY_HAND}"
+        raise CediceError(_several_each(of_images, of_masks) or unpaired)
+    first, *others = guesses
+    with_pairs = {image for image, _ in first.pairs}
+    if apart := [guess for guess in others if {image for image, _ in guess.pairs} - with_pairs]:
+        shown = " and ".join(
+            f"--images '{guess.images}' --masks '{guess.masks}' ({len(guess.pairs)} pairs)" for guess in (first, apart[0])
+        )
+        raise CediceError(f"more than one data set could be meant: {shown}; choose one by these options, or name its folder")
     if others:
-        shown = " and ".join(f"{images} ({len(pairs)} pairs)" for (images, _), pairs in [guesses[0], others[0]])
-        raise CediceError(f"more than one data set could be meant: {shown}; name the folder of one, or {BY_HAND}")
-    return chosen, pairs, [masks for (_, masks), _ in guesses[1:]]
+        first.notes.append(f"the images have other masks, too: {', '.join(g.masks for g in others)}; take those that you mean")
+    return first
+
+
+def _under(names: list[str], option: str, given: str) -> list[str]:
+    """The files that an option means."""
+    if not given:
+        return []
+    folder, pattern = f"{composed(given).removeprefix('./').rstrip('/')}/", Pattern(given) if "{" in given else None
+    inside = [name for name in names if (pattern.match(name) if pattern else name.startswith(folder))]
+    if not inside:
+        raise CediceError(f"{option} {given}: no file there; give a folder in the data set, or a pattern as 'set/{{name}}.png'")
+    return inside
+
+
+def _alike(names: list[str], given: str) -> list[list[str]]:
+    """Those of one layout; all that fit a given pattern."""
+    groups = defaultdict(list)
+    for name in names:
+        groups[() if "{" in given else _layout(name)].append(name)
+    return list(groups.values())
+
+
+def _several_each(images: list[str], masks: list[str]) -> str:
+    """What to do where every mask belongs to an image by a folder's name or the beginning of its own, and some images have
+    several, as where every nucleus is a file; else ""."""
+    known = {PurePosixPath(name.removesuffix(_ending(name))).name for name in images}
+    owners = defaultdict(list)
+    for mask in masks:
+        *folders, last = mask.removesuffix(_ending(mask)).split("/")
+        pieces = last.split("_")
+        names = ["_".join(pieces[:end]) for end in range(len(pieces), 0, -1)] + folders[::-1]
+        owners[next((name for name in names if name in known), None)].append(mask)
+    most = max(owners.values(), key=len)
+    if None in owners or len(most) < 2:
+        return ""
+    return (
+        f"{len(owners)} images have {len(masks)} masks, as {most[0]} and {most[1]} of one image; merge those of an image into "
+        "one file, 0 where there is nothing and a number for each class, and add that"
+    )
 
 
 def _words(piece: str) -> set[str]:
@@ -69,13 +126,17 @@ def _ending(last: str) -> str:
     return f"{PurePosixPath(last).with_suffix('').suffix}{ending}" if ending.lower() == ".gz" else ending
 
 
-def _guess(images: list[str], masks: list[str]) -> tuple[Patterns, list[tuple[str, str]]] | None:
-    if images[0].count("/") != masks[0].count("/"):
+def _guess(images: list[str], masks: list[str], image_pattern: str, mask_pattern: str) -> Guess | None:
+    """What these have in common; the patterns where they are given."""
+    if not (image_pattern or mask_pattern) and images[0].count("/") != masks[0].count("/"):
         return None
     channels = Counter(match[1] for name in images if (match := re.search(r"_(\d{4})\.", name)))
     if len(channels) > 1 and sum(channels.values()) == len(images):  # nnU-Net's channels: the first
         images = [name for name in images if f"_{min(channels)}." in name]
-    both = (_pattern(images), _pattern(masks))
+    both = (
+        image_pattern if "{" in image_pattern else _pattern(images),
+        mask_pattern if "{" in mask_pattern else _pattern(masks),
+    )
     if None in both:
         return None
     try:
@@ -86,7 +147,7 @@ def _guess(images: list[str], masks: list[str]) -> tuple[Patterns, list[tuple[st
         return None
     named = {tuple(fields.items()): name for name in masks if (fields := mask.match(name))}
     pairs = [(name, named[key]) for name in images if (fields := image.match(name)) and (key := tuple(fields.items())) in named]
-    return ((image.text, mask.text), pairs) if pairs else None
+    return Guess(image.text, mask.text, pairs, []) if pairs else None
 
 
 def _pattern(names: list[str]) -> str | None:
