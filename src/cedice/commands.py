@@ -67,15 +67,18 @@ def check(given: Namespace) -> None:
     from cedice.analysis.statistics import units_needed
     from cedice.analysis.verdict import STATEMENTS
     from cedice.data import check, registry
+    from cedice.data.grid import Grid
+    from cedice.data.slices import SIZE
     from cedice.files import save_figure
     from cedice.inference import outputs
 
     project = params.load()
     params.check_name("dataset", given.name, tuple(project.datasets))
     source = registry.find(given.name, project.datasets)
-    found = check.check(
-        source, "patient" if given.name in params.DATASETS else project.own.split, units_needed(len(STATEMENTS))
-    )
+    studied = project.small if given.name in params.DATASETS else project.own
+    known = not isinstance(studied.grid, dict) or given.name in studied.grid
+    grid = Grid(**studied.grid_of(given.name).model_dump()) if known else Grid(SIZE)
+    found = check.check(source, studied.split, units_needed(len(STATEMENTS)), grid)
     for line in found.lines:
         print(line)
     if found.slices:
@@ -95,6 +98,7 @@ def add(given: Namespace) -> None:
     import yaml
 
     from cedice import params
+    from cedice.data import hidden
     from cedice.data.propose import propose
     from cedice.pipeline import edit
 
@@ -112,6 +116,8 @@ def add(given: Namespace) -> None:
         print("params.yaml stays as it is")
         return
     edit.add_dataset(given.new, proposal.entry, proposal.epochs, proposal.train)
+    if told := hidden.hide(given.folder):
+        print(f"note: {told}")
     print(f"written into params.yaml; now: cedice data check {given.new}")
 
 

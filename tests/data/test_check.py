@@ -12,11 +12,13 @@ from scipy.ndimage import zoom
 from cedice import cli
 from cedice.analysis.statistics import units_needed
 from cedice.data import check as data_check
-from cedice.data import registry
+from cedice.data import preprocess, registry
 from cedice.data.duplicates import NEAR, duplicates
+from cedice.data.grid import Grid
 from cedice.data.slices import Slices
 from cedice.data.sources.folder import FolderSource
 from cedice.described import Files
+from cedice.errors import CediceError
 
 ENOUGH = units_needed(5)
 DESCRIBED = {
@@ -52,10 +54,9 @@ def image_of(folder, number):
     return np.asarray(nibabel.load(folder / f"p{number}/image.nii.gz").dataobj)
 
 
-def check(folder, **changes) -> data_check.Findings:
-    return data_check.check(
-        FolderSource("mine", Files.model_validate(DESCRIBED | {"path": str(folder)} | changes)), "patient", ENOUGH
-    )
+def check(folder, grid=Grid(256), **changes) -> data_check.Findings:  # noqa: B008  (frozen)
+    source = FolderSource("mine", Files.model_validate(DESCRIBED | {"path": str(folder)} | changes))
+    return data_check.check(source, "patient", ENOUGH, grid)
 
 
 def test_what_is_there(given):
@@ -103,9 +104,41 @@ def test_what_makes_a_result_worthless_is_warned_of(given):
     assert any(line.startswith("20 slices without any contrast: p0_z00, ") and line.endswith(" and 15 more") for line in told)
     (beyond,) = check(given, intensity={"kind": "window", "low": 0, "high": 50}).problems
     assert beyond.startswith("10 of 10 files: its numbers lie between 0 and 999, nearly all beyond the window 0 to 50; ")
-    percentiles = {"kind": "percentiles", "low": 1, "high": 99}
-    told = check(given, intensity=percentiles, classes={"background": [0, 1], "a": 2}).warnings
-    assert told[1:] == ["no a in the slices that train", "no a in the slices that validate"]
+
+
+def test_what_the_pipeline_could_make_no_report_of_is_a_problem_and_ends_it_before_training(given):
+    """A class that nobody validates, one patient that validates, a grid in mm without a unit."""
+    for classes, lacking in (
+        ({"background": [0, 1], "a": 2}, "a"),
+        ({"background": 0, "square": 1, "a": 2, "b": 3}, "a and no b"),
+    ):
+        found = check(given, classes=classes)
+        (line,) = found.problems
+        assert line.startswith(f"split: no {lacking} in the slices that validate, so nothing could be measured of it; ")
+        assert f"no {lacking} in the slices that train" in found.warnings
+        assert found.slices is not None
+        source = FolderSource("mine", Files.model_validate(DESCRIBED | {"path": str(given), "classes": classes}))
+        with pytest.raises(CediceError, match=f"no {lacking} in the slices that validate"):
+            preprocess.build(source, source.cases(given), "patient", Grid(64))
+    found = check(given, grid=Grid(64, 1.0))
+    (line,) = found.problems
+    assert line.startswith("10 of 10 files: its header does not say how many mm a pixel has, which a grid in mm needs; ")
+    found = check(given, grid=Grid(48, "native"))
+    assert not found.problems
+    assert found.slices.images.shape == (20, 48, 48)
+    for number in range(4, 9):
+        shutil.rmtree(given / f"p{number}")
+    assert check(given).problems == [
+        "split: 1 patient validates, but a verdict needs at least two; add more (every fifth validates)"
+    ]
+    put(given, 9, image_of(given, 9), np.zeros((50, 40, 2), np.uint8))
+    source = FolderSource("mine", Files.model_validate(DESCRIBED | {"path": str(given)}))
+    assert data_check.check(source, "folds", ENOUGH).problems[0].startswith("split: no square in the slices of fold 0, so")
+
+
+def test_masks_that_are_inverted_are_a_warning(given):
+    told = "square covers 98% of the pixels, the background 2%: are the masks inverted? If so, exchange the two under classes"
+    assert told in check(given, classes={"background": 1, "square": 0}).warnings
 
 
 def test_patients_on_both_sides_when_split_by_slice(given):

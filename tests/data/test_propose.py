@@ -14,6 +14,7 @@ from conftest import ROOT
 from PIL import Image
 
 from cedice import cli, params
+from cedice.data import hidden
 from cedice.data.propose import propose
 from cedice.errors import CediceError
 
@@ -271,6 +272,24 @@ def test_it_is_written_and_the_rest_stays(added, project, options, answer):
     assert (described.own.epochs, described.own.train.batch_size) == ({"mine": 100}, 4)
     with pytest.raises(SystemExit, match=r"datasets\.mine is in params.yaml already"):
         added("--yes")
+
+
+def test_scans_in_the_checkout_stay_out_of_git_add(added, project, command):
+    command("git", "init", "--quiet", cwd=project)
+    assert "note: scans lies in this checkout: .git/info/exclude now keeps it out of `git add .`" in added("--yes")
+    for place, told in (
+        ("my [1] scans", "now keeps it out"),
+        ("my [1] scans", "leaves files out"),
+        ("data/it", "leaves files out"),
+    ):
+        shutil.copytree(project / "scans", project / place, dirs_exist_ok=True)
+        shutil.copy(ROOT / ".gitignore", project)
+        assert told in hidden.hide(project / place)
+    command("git", "add", ".", cwd=project)
+    _, tracked = command("git", "ls-files", cwd=project)
+    assert "params.yaml" in tracked
+    assert "image.nii.gz" not in tracked
+    assert hidden.hide(project) == hidden.hide(project / "params.yaml") == hidden.hide(Path("/")) == ""
 
 
 @pytest.mark.parametrize("answer", ["n\n", "", "\n"])

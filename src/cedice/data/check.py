@@ -15,7 +15,8 @@ from tqdm import tqdm
 from cedice.data import archives, preprocess, reading
 from cedice.data.cases import Case
 from cedice.data.duplicates import duplicates
-from cedice.data.slices import Slices
+from cedice.data.grid import Grid
+from cedice.data.slices import SIZE, Slices
 from cedice.data.source import Source
 from cedice.data.sources.folder import FolderSource
 from cedice.data.walk import walk
@@ -37,15 +38,15 @@ class Findings:
     slices: Slices | None
 
 
-def check(source: Source, split: str, enough: int) -> Findings:
-    """Read the whole data set; ``split`` as in `preprocess.build`; ``enough``: patients that a verdict needs.
+def check(source: Source, split: str, enough: int, grid: Grid = Grid(SIZE)) -> Findings:  # noqa: B008  (frozen)
+    """Read the whole data set; ``split`` and ``grid`` as in `preprocess.build`; ``enough``: patients that a verdict needs.
 
     CediceError where there is nothing to read.
     """
     with _unpacked(source) as (root, remarks):
         cases, problems = _cases(source, root)
         total = len(cases)
-        builder, cases, headers, unread = _read(source, cases)
+        builder, cases, headers, unread = _read(source, cases, grid)
         problems = [*grouped(problems, root, total), *grouped(unread, root, total)]
         if not cases:
             return Findings(remarks, [], problems, None)
@@ -55,6 +56,8 @@ def check(source: Source, split: str, enough: int) -> Findings:
         except CediceError as error:
             return Findings([*remarks, *lines], [], [*problems, str(error)], None)
         headers = grouped(headers, root, total)
+    if not problems:  # else what cannot be read is why somebody lacks
+        problems = _unreported(source, slices)
     pairs = duplicates(slices)
     lines = [*_counts(source, slices), *lines, *_classes(source, slices), _split(source, slices, split), *remarks]
     compared = len(slices.rows("train", 0)) * len(slices.rows("val", 0))
@@ -66,7 +69,8 @@ def check(source: Source, split: str, enough: int) -> Findings:
         *headers,
         *_clipped(source, slices),
         *_flat(slices),
-        *_lacking(source, slices),
+        *_untrained(source, slices),
+        *_inverted(source, slices),
         *_alike(pairs),
     ]
     return Findings(lines, warnings, problems, slices)
@@ -95,13 +99,13 @@ def _cases(source: Source, root: Path) -> tuple[list[Case], list[str]]:
         return [], [str(error)]
 
 
-def _read(source: Source, cases: list[Case]) -> tuple[preprocess.SliceBuilder, list[Case], list[str], list[str]]:
+def _read(source: Source, cases: list[Case], grid: Grid) -> tuple[preprocess.SliceBuilder, list[Case], list[str], list[str]]:
     """All slices; the cases that can be read; what is to be said of their headers; why the others cannot be read."""
-    builder, read, headers, problems = preprocess.SliceBuilder(len(source.classes)), [], [], []
+    builder, read, headers, problems = preprocess.SliceBuilder(len(source.classes), grid), [], [], []
     for case in tqdm(cases, desc=f"check {source.name}", unit="volume", disable=None):
         try:
             volume = source.read(case)
-            builder.add(case, volume)
+            builder.add(case, source.sized(case, volume) if grid.spacing else volume)
         except CediceError as error:
             problems.append(str(error))
             continue
@@ -186,12 +190,18 @@ def _split(source: Source, slices: Slices, split: str) -> str:
     return f"split: {', '.join(sides)}; {rule}"
 
 
+def _unreported(source: Source, slices: Slices) -> list[str]:
+    """What the pipeline would train on, and could make no report of."""
+    found = preprocess.summary(slices, source)
+    alone = f"split: 1 {found['unit']} validates, but a verdict needs at least two; add more (every fifth validates)"
+    told = [alone] if found["validation_patients"] < 2 else []
+    return told + [line for line in [preprocess.unmeasured(slices, source.classes)] if line]
+
+
 def _few(source: Source, slices: Slices, enough: int) -> list[str]:
     units = slices.index["patient"].iloc[slices.rows("val", 0)].nunique()
     unit = preprocess.summary(slices, source)["unit"]
-    if units < 2:
-        return [f"{units} {unit} validates: a verdict needs at least two, and {enough} to confirm anything"]
-    if units < enough:
+    if 1 < units < enough:
         return [f"{units} {unit}s validate: over fewer than {enough} no difference, however clear, can be confirmed"]
     return []
 
@@ -221,14 +231,18 @@ def _flat(slices: Slices) -> list[str]:
     return [f"{len(flat)} {_noun(len(flat), 'slice')} without any contrast: {_first(flat)}"] if flat else []
 
 
-def _lacking(source: Source, slices: Slices) -> list[str]:
-    told = []
-    for side, verb in (("train", "train"), ("val", "validate")):
-        present = np.bincount(slices.masks[slices.rows(side, 0)].ravel(), minlength=len(source.classes))
-        lacking = [name for name, pixels in zip(source.classes, present, strict=True) if not pixels]
-        if lacking:
-            told.append(f"no {' and no '.join(lacking)} in the slices that {verb}")
-    return told
+def _untrained(source: Source, slices: Slices) -> list[str]:
+    shown = slices.index.iloc[slices.rows("train", 0)]
+    lacking = [name for label, name in enumerate(source.classes) if label and not shown[f"pixels_{label}"].any()]
+    return [f"no {' and no '.join(lacking)} in the slices that train"] if lacking else []
+
+
+def _inverted(source: Source, slices: Slices) -> list[str]:
+    classes = preprocess.summary(slices, source)["classes"].items()
+    (_, background), *others = ((name, found["fraction"]) for name, found in classes)
+    name, share = max(others, key=lambda each: each[1])
+    told = f"{name} covers {share:.0%} of the pixels, the background {background:.0%}: are the masks inverted?"
+    return [f"{told} If so, exchange the two under classes"] if share > background else []
 
 
 def _alike(pairs: list[tuple[str, str, float]]) -> list[str]:

@@ -56,7 +56,8 @@ class Intensity:
             elif self._windowed_before(voxels):
                 return voxels.astype(np.float32)
             scaled = np.empty_like(voxels, np.float32)
-            for given, taken in zip(_planes(voxels), _planes(scaled), strict=True):
+            axis = _axis(voxels)
+            for given, taken in zip(_planes(voxels, axis), _planes(scaled, axis), strict=True):
                 taken[:] = np.clip((given.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
             return scaled
 
@@ -113,13 +114,18 @@ class Intensity:
         return told
 
 
-def _planes(voxels: np.ndarray) -> np.ndarray:
-    """As they lie, to be taken one by one for memory's sake."""
-    return np.moveaxis(voxels, int(np.argmax(np.abs(voxels.strides))), 0)[:, None]
+def _axis(voxels: np.ndarray) -> int:
+    """Along which planes lie one after the other."""
+    return int(np.argmax(np.abs(voxels.strides)))
+
+
+def _planes(voxels: np.ndarray, axis: int) -> np.ndarray:
+    """To be taken one by one, for memory's sake."""
+    return np.moveaxis(voxels, axis, 0)[:, None]
 
 
 def _share(voxels: np.ndarray, above: float) -> float:
-    return sum(np.count_nonzero(plane > above) for plane in _planes(voxels)) / voxels.size
+    return sum(np.count_nonzero(plane > above) for plane in _planes(voxels, _axis(voxels))) / voxels.size
 
 
 def _only_padded(voxels: np.ndarray, lowest: float) -> bool:

@@ -23,13 +23,16 @@ def build(source: Source, cases: list[Case], split: str, grid: Grid) -> Slices:
     """Read every case and bring its slices onto the grid; ``split`` is "patient", "slice" or "folds". A source's official
     split stays, but for "slice"; so do the folds that it is known by.
 
-    Raises CediceError for whatever is wrong with a file.
+    Raises CediceError for whatever is wrong with a file, and where a class can be measured in no validation mask.
     """
     builder = SliceBuilder(len(source.classes), grid)
     for case in tqdm(cases, desc=f"slices {source.name}", unit="volume", disable=None):
         volume = source.read(case)
         builder.add(case, source.sized(case, volume) if grid.spacing else volume)
-    return builder.split(split, source)
+    slices = builder.split(split, source)
+    if lacking := unmeasured(slices, source.classes):
+        raise CediceError(lacking)
+    return slices
 
 
 class SliceBuilder:
@@ -95,6 +98,21 @@ class SliceBuilder:
         ]
         native = shaped(np.frombuffer(self._native, np.uint8), index, source.name) if self._grid.spacing else None
         return Slices(arrays[0], arrays[1], index, native)
+
+
+def unmeasured(slices: Slices, classes: tuple[str, ...]) -> str:
+    """What to do about a class that no validation mask shows (with folds, none of some fold's), since nothing can be measured
+    of it and no report be made; "" where all are shown."""
+    for fold in range(FOLDS if "fold" in slices.index else 1):
+        shown = slices.index.iloc[slices.rows("val", fold)]
+        lacking = [name for label, name in enumerate(classes) if label and not shown[f"pixels_{label}"].any()]
+        if lacking:
+            where = f"the slices of fold {fold}" if "fold" in slices.index else "the slices that validate"
+            return (
+                f"split: no {' and no '.join(lacking)} in {where}, so nothing could be measured of it; have patients with it "
+                "on both sides ({split} in the paths says the side), or count its values to another class"
+            )
+    return ""
 
 
 def resize_image(image: np.ndarray, size: int = SIZE) -> np.ndarray:
