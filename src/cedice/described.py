@@ -10,11 +10,6 @@ PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper'
     "covid19",
     "hippocampus",
     "acdc-test",
-    "covid-ct-infection",
-    "covid-ct-lung",
-    "covid-ct-both",
-    "medseg-slices",
-    "medseg-volumes",
 )
 _FIELDS = re.compile(r"\{([a-z]+)\}")
 

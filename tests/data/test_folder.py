@@ -149,7 +149,7 @@ def test_a_wrong_description_is_refused(wrong):
         ({"run.datasets": ["acdc", "acdc"]}, "run.datasets: Value error, a value stands there twice"),
         ({"run.seeds": [7]}, "run.seeds names 7, which is none of demo.seeds"),
         ({"datasets.acdc": GIVEN}, "datasets.acdc has the name of a published data set"),
-        ({"demo.epochs.medseg-slices": 1}, "epochs.medseg-slices: there are phantoms of acdc and covid19 alone"),
+        ({"demo.epochs.hippocampus": 1}, "epochs.hippocampus: there are phantoms of acdc and covid19 alone"),
         (
             {"datasets.brats": {"kind": "published"}},
             "datasets.brats is not one of the published ones that are known: acdc, covid19, hippocampus, acdc-test",

@@ -142,12 +142,10 @@ def _take(source: Source, part: Part, archive: Path, new: Path) -> Tree:
     """Put what is needed of a part into ``new``; all that it holds."""
     if archive.is_dir():
         return _copy_folder(source, part, archive, new)
-    if part.sha256 and sha256(archive) != part.sha256:
-        raise CediceError(f"{archive}: not the published {archive.name} (its SHA-256 differs); download it again")
-    if name := source.canonical(part.folder + archive.name):  # no archive, but the very file
+    if name := source.canonical(archive.name):  # no archive, but the very file
         _store(partial(io.FileIO, archive), archive.stat().st_size, new / name, archive.name)
         return Tree({archive.name: archive})
-    return _unpack(source, part, archive, new)
+    return _unpack(source, archive, new)
 
 
 def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> Tree:
@@ -155,18 +153,18 @@ def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> Tree:
         source.verify(folder)  # links that lead nowhere, say, are lost in the copy
     tree = walk(folder)
     for inside, path in tree.files.items():
-        name = source.canonical(part.folder + inside)
+        name = source.canonical(inside)
         if not name and not part.path:  # the folder may be a published archive's top ("ACDC", "Dataset", "database")
-            name = source.canonical(f"{part.folder}{folder.name}/{inside}")
+            name = source.canonical(f"{folder.name}/{inside}")
         if name:
             _store(partial(io.FileIO, path), path.stat().st_size, new / name, f"{folder.name}/{inside}")
     return tree
 
 
-def _unpack(source: Source, part: Part, archive: Path, new: Path) -> Tree:
+def _unpack(source: Source, archive: Path, new: Path) -> Tree:
     with packed.members(archive) as everything:
         members = [(composed(member.name), member) for member in everything if not is_shadow(member.name)]
-        wanted = [(name, member) for inside, member in members if (name := source.canonical(part.folder + inside))]
+        wanted = [(name, member) for inside, member in members if (name := source.canonical(inside))]
         for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
             _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
     if not wanted:

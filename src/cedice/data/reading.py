@@ -17,19 +17,17 @@ KINDS = ", ".join((*VOLUMES, *pictures.SUFFIXES))
 _CUBIC_MM = {"mm": 1.0, "meter": 1e9, "micron": 1e-9}
 
 
-def volume(case: Case, intensity: Intensity, groups: Groups, by_header: bool = True) -> Volume:
-    """Two NIfTI files; slices are the planes of the image's first two axes.
+def volume(case: Case, intensity: Intensity, groups: Groups) -> Volume:
+    """Two NIfTI files; slices are the planes of the image's first two axes. The mask is turned as both headers say.
 
-    ``by_header``: turn the mask as both headers say, and refuse one that lies elsewhere; else voxel stands for voxel.
-    CediceError for whatever is wrong with a file.
+    CediceError for whatever is wrong with a file, and for a mask that lies elsewhere.
     """
     if not is_volume(case.mask):
         raise CediceError(
             f"{case.mask}: a picture, but its image {case.image.name} is a volume; save the mask as NIfTI on the image's grid"
         )
     scan, mask = nifti.read(case.image), nifti.read(case.mask)
-    voxels = nifti.onto(mask, scan, case.mask) if by_header else mask.voxels
-    labels = to_labels(voxels, case.mask, groups)
+    labels = to_labels(nifti.onto(mask, scan, case.mask), case.mask, groups)
     _check_shapes(scan.voxels, labels, case)
     image = intensity.scale(scan.voxels, case.image)
     spacing = None if scan.spacing is None else (scan.spacing[2], scan.spacing[1], scan.spacing[0])

@@ -14,13 +14,10 @@ class Part:
     """One archive (zip or tar), folder or single file that a source comes as.
 
     It lies at ``path``; without one in the folder CEDICE_ARCHIVES under one of ``names`` (lower case, glob patterns), else at
-    ``url``. ``sha256``: of the file, where that is fixed. ``folder``: stands before its members' names when the source is asked
-    what they are, for parts with equal names."""
+    ``url``."""
 
     names: tuple[str, ...] = ()
     url: str = ""
-    sha256: str | None = None
-    folder: str = ""
     path: Path | None = None
 
 
