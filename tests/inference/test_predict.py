@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from grey import NETWORK, cedice, write_model
+from grey import NETWORK, by_grey, cedice, write_model
 from PIL import Image
 
 from cedice.data.intensity import Intensity
 from cedice.data.reading import Scan
 from cedice.errors import CediceError
-from cedice.inference import label
+from cedice.inference import label, model_file
 from cedice.inference.model_file import Model
 from cedice.training import forward
 from cedice.training.forward import Tensors, infer
@@ -164,6 +164,29 @@ def test_a_windowed_volume_is_not_windowed_twice():
     windowed = np.array([[0, 100, 255]], np.int16)
     np.testing.assert_array_equal(rule.scale(windowed, ""), windowed)
     np.testing.assert_allclose(rule.scale(np.array([[-2000, -1250, -500, 250, 900]]), ""), [[0, 0, 127.5, 255, 255]])
+
+
+def test_a_scan_of_another_depth_than_the_networks_is_an_error_and_the_others_are_labelled(tmp_path, capsys):
+    """A network of 8-bit images: the same picture in 8 bits, in 12, in 16, and as a volume."""
+    model = Model(by_grey(3), ("background", "grey", "white"), Intensity("window", 0, 255), 32, {})
+    model_file.save(tmp_path / "eight.safetensors", model, NETWORK)
+    grey = np.repeat(np.repeat(np.array([[40, 128], [230, 40]]), 16, axis=0), 16, axis=1)
+    (tmp_path / "scans").mkdir()
+    for name, pixels in (
+        ("a8", grey.astype(np.uint8)),
+        ("b12", (grey * 16).astype(np.uint16)),
+        ("c16", (grey * 257).astype(np.uint16)),
+    ):
+        Image.fromarray(pixels).save(tmp_path / f"scans/{name}.png")
+    volume(tmp_path / "scans/d12.nii", (grey * 16).astype(np.int16)[:, :, None], np.eye(4))
+    with pytest.raises(CediceError, match="3 of 4 scans could not be labelled; the others are in"):
+        cedice("predict", tmp_path / "eight.safetensors", tmp_path / "scans", "-o", tmp_path / "out", "--device", "cpu")
+    told = capsys.readouterr().err
+    assert "b12.png: its numbers lie between 640 and 3680, but the window 0 to 255 is of 8-bit grey; " in told
+    assert "between 1.028e+04 and 5.911e+04" in told
+    assert sorted(path.name for path in (tmp_path / "out").glob("*_labels.*")) == ["a8_labels.png"]
+    with Image.open(tmp_path / "out/a8_labels.png") as labels:
+        np.testing.assert_array_equal(np.asarray(labels)[::16, ::16][:2, :2], [[0, 1], [2, 0]])
 
 
 WRONG = {
