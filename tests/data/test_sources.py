@@ -81,7 +81,7 @@ def test_hippocampus_in_its_official_layout(given, made, monkeypatch):
         labels = np.zeros((6, 8, 3), np.uint8)
         labels[2:4, 3:6, number % 3] = 1 + number % 2
         labels[2:4, 3:6, (number + 1) % 3] = 2 - number % 2
-        write(top / f"imagesTr/hippocampus_{number:03d}.nii.gz", labels.astype(np.float32) * 1000 * number)
+        write(top / f"imagesTr/hippocampus_{number:03d}.nii.gz", (labels > 0).astype(np.float32) * 1000 * number)
         write(top / f"labelsTr/hippocampus_{number:03d}.nii.gz", labels)
     write(top / "imagesTs/hippocampus_002.nii.gz", np.ones((4, 4, 4), np.uint8))
     found = made("hippocampus")
