@@ -17,26 +17,29 @@ import torch
 from torch import nn
 
 from cedice.data.slices import Slices
-from cedice.evaluation import boundaries, calibration, targets, volumes
+from cedice.evaluation import boundaries, calibration, targets, thresholds, volumes
 from cedice.evaluation.bins import bin_sums
 from cedice.evaluation.native import Native, probabilities
 from cedice.evaluation.tabulate import count, table
-from cedice.training.forward import Tensors, infer, predict
+from cedice.training.forward import Tensors, infer, most_probable, predict
 
 _DISTANCES = {"float_format": "%.5g", "na_rep": "nan"}
 FORMATS: dict[str, dict[str, Any]] = {  # of the tables' files, as of `pandas.DataFrame.to_csv`
     "counts": {},
+    "thresholds": {},
     "calibration": {"float_format": "%.8g"},
     **dict.fromkeys(("surfaces", "targets", "volumes", "errors"), _DISTANCES),
 }
 
 
 class Evaluated(NamedTuple):
-    """The counts table, the predicted label maps (N, H, W) uint8, or a list of (H, W), and the calibration table."""
+    """The counts table, the predicted label maps (N, H, W) uint8, or a list of (H, W), and the tables of calibration and of
+    thresholds."""
 
     counts: pd.DataFrame
     labels: np.ndarray | list[np.ndarray]
     calibration: pd.DataFrame
+    thresholds: pd.DataFrame
 
 
 def evaluate(
@@ -54,21 +57,25 @@ def evaluate(
     """
     labels: list[np.ndarray] = []
     counted: list[torch.Tensor] = []
+    by_threshold: list[torch.Tensor] = []
     sums = []
     for logits, mask in infer(model, data, precision, mirror=mirror):
         if native is None:
             prediction = predict(logits)
             counted.extend(count(prediction, mask, classes).cpu())
+            by_threshold.append(thresholds.counted(probabilities(logits), mask).cpu())
             labels.extend(prediction.cpu().numpy())
         else:
-            for likely in probabilities(logits):
+            for grid_likely in probabilities(logits):
                 number = len(labels)
-                found, truth = native.labels(number, likely).cpu(), torch.from_numpy(native.truth[number])
-                counted.append(count(found, truth, classes))
-                labels.append(found.numpy())
+                likely, truth = native.likely(number, grid_likely).cpu(), torch.from_numpy(native.truth[number])
+                prediction = most_probable(likely)[0]
+                counted.append(count(prediction, truth, classes))
+                by_threshold.append(thresholds.counted(likely, truth[None]))
+                labels.append(prediction.numpy())
         sums.append(bin_sums(logits, mask).cpu())
-    bins = calibration.table(torch.cat(sums).numpy(), index)
-    return Evaluated(table(torch.stack(counted), index, classes), np.stack(labels) if native is None else labels, bins)
+    tables = calibration.table(torch.cat(sums).numpy(), index), thresholds.table(torch.cat(by_threshold).numpy(), index)
+    return Evaluated(table(torch.stack(counted), index, classes), np.stack(labels) if native is None else labels, *tables)
 
 
 def measured(evaluated: Evaluated, val: Slices, classes: int) -> dict[str, pd.DataFrame]:
@@ -80,5 +87,6 @@ def measured(evaluated: Evaluated, val: Slices, classes: int) -> dict[str, pd.Da
         "targets": targets.table(*given),
         "volumes": volumes.table(*given),
         "calibration": evaluated.calibration,
+        "thresholds": evaluated.thresholds,
         "errors": boundaries.error_profile(evaluated.labels, val.truth),
     }

@@ -48,9 +48,15 @@ def gather(
         write_csv(record.file(new, "slices"), index, compression=GZIP)
         write_runs(new / "runs.json", [rows[key] for key in order])
         for table in record.TABLES:
-            old = read_text(record.file(target, table)) if stay else None
-            parts = [_rows(table, key, here[key]) if key in here else _of(old, key) for key in order]
-            save(new, table, pd.concat(parts, ignore_index=True))
+            file = record.file(target, table)
+            old = read_text(file) if stay and file.is_file() else None
+            parts = [
+                _rows(table, key, here[key]) if key in here else _of(old, key)
+                for key in order
+                if key in here or old is not None
+            ]
+            if parts:
+                save(new, table, pd.concat(parts, ignore_index=True))
     return stay, leave
 
 
@@ -121,8 +127,7 @@ def _rows(table: str, key: Key, folders: tuple[Path, Path]) -> pd.DataFrame:
     return rows
 
 
-def _of(old: pd.DataFrame | None, key: Key) -> pd.DataFrame:
-    assert old is not None
+def _of(old: pd.DataFrame, key: Key) -> pd.DataFrame:
     return old[(old["loss"] == key[0]) & (old["seed"] == str(key[1]))]
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from cedice.data.grid import Grid, pixel_size
-from cedice.training.forward import most_probable
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class Native:
     truth: Sequence[np.ndarray]
     index: pd.DataFrame
 
-    def labels(self, number: int, likely: torch.Tensor) -> torch.Tensor:
-        """(H, W) uint8 of slice ``number``, from its probabilities (C, size, size)."""
+    def likely(self, number: int, likely: torch.Tensor) -> torch.Tensor:
+        """(1, C, H, W) on the own pixels of slice ``number``, from its probabilities (C, size, size)."""
         place = self.index.iloc[number].to_dict()
         pixel = pixel_size(self.grid, place, place["slice"])
-        return most_probable(to_native(self.grid, likely[None], self.truth[number].shape, pixel))[0]
+        return to_native(self.grid, likely[None], self.truth[number].shape, pixel)
 
 
 def probabilities(logits: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,8 @@ report of experiments reads:
   targets.csv.gz      what becomes of every connected true region (`cedice.evaluation.targets`)
   volumes.csv.gz      size and borders of every volume's classes (`cedice.evaluation.volumes`)
   calibration.csv.gz  sums of probabilities by patient, class and bin (`cedice.evaluation.calibration`)
+  thresholds.csv.gz   TP, FP, FN by patient, class and threshold (`cedice.evaluation.thresholds`); trainings from before it was
+                      kept have none
   errors.csv.gz       wrong pixels by distance to the true border (`cedice.evaluation.boundaries.error_profile`)
   epochs.csv.gz       TP, FP, FN by patient and class after each of the last epochs (`cedice.training.epochs`)
 Every table begins with loss and seed, all but the history go on with readout (`cedice.paths.READOUTS`). Rows are ordered by
@@ -29,7 +31,7 @@ import pandas as pd
 from cedice.errors import CediceError
 from cedice.tables import read_table
 
-MEASURED = ("counts", "surfaces", "targets", "volumes", "calibration", "errors")  # by `evaluate`
+MEASURED = ("counts", "surfaces", "targets", "volumes", "calibration", "thresholds", "errors")  # by `evaluate`
 TABLES = ("history", *MEASURED, "epochs")
 KEYS = ["loss", "seed", "readout"]
 Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, loss, seed)
