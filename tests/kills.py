@@ -71,7 +71,7 @@ def attempt(folder: Path, after: float, into_a_write: bool) -> tuple[bool, bool]
 
 
 def half_written(folder: Path) -> set[Path]:
-    return set(folder.glob(".checkpoint*.part"))
+    return set(folder.glob(".cedice-*.part"))
 
 
 def keep(folder: Path) -> Path:

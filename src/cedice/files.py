@@ -1,15 +1,13 @@
 """Writing files and folders so that a reader finds the old one or the whole new one, never a part."""
 
 import errno
-import glob
 import hashlib
 import io
 import json
-import shutil
 import signal
 import struct
-import tempfile
 import threading
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from cedice import locks
 from cedice.errors import CediceError
 
 # What NumPy and zipfile raise for a damaged .npz; from RuntimeError on for odd versions, names, headers and sizes.
@@ -34,30 +33,40 @@ _DAMAGE = (
     SyntaxError,
     MemoryError,
 )
+_SCRATCH = ".cedice-"
 
 
 @contextmanager
 def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``target``; take its place when the block ends well, leave nothing when it fails.
 
-    What a killed process left of an earlier attempt goes first: a target has one writer at a time.
-    ``folder=True`` gives an empty folder instead of the name of a file to write. Raises OSError as the file system does, and
-    where a folder, which may hold anything, has the name of the file.
+    Of two processes that do so at once the later one's is there in the end. What killed processes left goes first. A file gets
+    the mode that the umask gives, whatever wrote it. ``folder=True`` gives an empty folder instead of the name of a file to
+    write. Raises OSError as the file system does, and where a folder, which may hold anything, has the name of the file.
     """
     if target.is_dir() and not folder:
         raise IsADirectoryError(errno.EISDIR, "a folder has this name; move it away", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".part") as scratch:
-        new = Path(scratch) / target.name
+    locks.clear(target.parent, _SCRATCH)
+    with locks.scratch(target.parent, _SCRATCH) as scratch:
+        new = scratch / target.name
         if folder:
             new.mkdir()
         yield new
+        if not folder:
+            _give_usual_mode(new, scratch.with_name("mode"))
         with uninterrupted():
             if target.is_dir():  # a folder cannot be replaced in one step: the old one leaves first
-                target.rename(Path(scratch) / "old")
+                target.rename(scratch.with_name("old"))
             new.replace(target)
+
+
+def _give_usual_mode(file: Path, example: Path) -> None:
+    """Some libraries let nobody but the owner read what they write."""
+    example.touch()
+    usual = example.stat().st_mode
+    if file.stat().st_mode != usual:  # disks without modes refuse to change one
+        file.chmod(usual)
 
 
 @contextmanager
@@ -102,16 +111,13 @@ def md5(content: bytes) -> str:
 
 def save_figure(figure: Any, path: Path) -> None:
     """Write a matplotlib figure so that the same figure gives the same bytes: drawings as PNG of 256 colours, scans as JPEG
-    (``path`` ends in .jpg), which is a sixth of their size."""
+    (``path`` ends in .jpg), which is a sixth of their size. A sign that the font lacks is a box."""
+    from PIL import Image  # noqa: PLC0415  (most that write files draw nothing)
+
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110, format="png")
-    write_picture(drawn, path)
-
-
-def write_picture(drawn: Path | io.BytesIO, path: Path) -> None:
-    """A PNG file as `save_figure` writes it."""
-    from PIL import Image  # noqa: PLC0415  (not needed by most that write files)
-
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(drawn, dpi=110, format="png")
     with Image.open(drawn) as picture, replacing(path) as new:
         colours = picture.convert("RGB")
         if path.suffix == ".jpg":

@@ -15,6 +15,7 @@ PLUMBING = {  # imported, yet deciding no number
     "errors.py": "words of messages",
     "data/contents.py": "words of messages",
     "files.py": "how files are written; their content is what the stages make",
+    "locks.py": "which process may write",
     "paths.py": "names of files, which dvc.yaml states as outputs",
     "params.py": "the values that matter are locked as params",
     "protocol.py": "the values that matter are locked as params",
