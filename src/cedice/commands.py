@@ -1,4 +1,5 @@
-"""What each command of `cedice` does. Imports stand in the functions, so that `--help` need not wait for PyTorch."""
+"""What each command of `cedice` does. Imports stand in the functions, so that `--help` need not wait for PyTorch; nor
+need what is wrong with the arguments."""
 
 import sys
 from argparse import Namespace
@@ -9,21 +10,25 @@ from cedice.errors import CediceError
 
 def predict(given: Namespace) -> None:
     """Label scans."""
-    import torch
-
-    from cedice.inference import model_file, predict, released, scans
-    from cedice.inference.results import Results
-    from cedice.training import hardware
+    from cedice.inference import released, results, scans
 
     file, (paths, left_out) = released.find(given.model), scans.find(given.scans)
+    target = results.Results(given.out, file, given.overwrite)
+    target.check({path: results.names(path, given.probabilities) for path in paths})
     if left_out:
         print(f"left out by their names, as results or masks: {len(left_out)} (first: {left_out[0]})", file=sys.stderr)
+
+    import torch
+
+    from cedice.inference import model_file, predict
+    from cedice.training import hardware
+
     if given.device == "cuda" and not torch.cuda.is_available():
         raise CediceError("--device cuda: this machine has no CUDA GPU; use auto or cpu")
     device = torch.device("cpu") if given.device == "cpu" else hardware.device()
     hardware.tune()
     model, precision = model_file.load(file, device), hardware.precision("auto")
-    predict.predict(model, paths, Results(given.out), precision, given.probabilities, given.overwrite)
+    predict.predict(model, paths, target, precision, given.probabilities)
 
 
 def release(given: Namespace) -> None:
@@ -32,7 +37,7 @@ def release(given: Namespace) -> None:
     from cedice.data import registry
     from cedice.data.grid import Grid
     from cedice.described import Files
-    from cedice.inference import release, released
+    from cedice.inference import released
     from cedice.paths import Training
 
     project = params.load()
@@ -47,17 +52,24 @@ def release(given: Namespace) -> None:
     channel = described.channel if isinstance(described, Files) else None
     source, archive = registry.find(given.dataset, project.datasets), study.source.kind == "archive"
     grid = Grid(**study.grid_of(given.dataset).model_dump())
+
+    from cedice.inference import release
+
     release.release(training, study.seeds_of(given.dataset), source, archive, channel, grid, given.out)
     print(f"{given.out} ({given.out.stat().st_size / 1e6:.1f} MB) and {given.out.with_suffix('.md')}")
 
 
 def export(given: Namespace) -> None:
     """Write a model as ONNX."""
+    from cedice.inference import released
+
+    file = released.find(given.model)
+
     import torch
 
-    from cedice.inference import export, model_file, released
+    from cedice.inference import export, model_file
 
-    export.export(model_file.load(released.find(given.model), torch.device("cpu")), given.onnx)
+    export.export(model_file.load(file, torch.device("cpu")), given.onnx)
     print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -5,6 +5,7 @@ import errno
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 
 class CediceError(Exception):
@@ -15,6 +16,11 @@ def meant(name: str, known: Iterable[str]) -> str:
     """ " (did you mean …?)", for a message, where one of the ``known`` names is much like ``name``; "" where none is."""
     close = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def printable(text: object) -> str:
+    """On one line whatever names a ``text`` has in it: line ends, tabs and marks that cannot be seen as their escapes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
 
 
 @contextmanager
@@ -36,7 +42,10 @@ def _too_large(where: object) -> CediceError:
 
 @contextmanager
 def reported(interrupted: str) -> Iterator[None]:
-    """End the process with status 1 and one line on standard error for what the user can mend; Ctrl-C says ``interrupted``."""
+    """End the process with status 1 and one line on standard error for what the user can mend; Ctrl-C says ``interrupted``.
+    What standard output cannot show of a name comes as its escape."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does from the start
     try:
         yield
     except CediceError as error:

@@ -144,6 +144,7 @@ def test_the_same_scan_gives_the_same_bytes(tmp_path, model):
     for folder in ("one", "two"):
         cedice("predict", model, scan, "-o", tmp_path / folder, "--device", "cpu", "--probabilities")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names.pop(0) == ".cedice-lock"
     assert names == [
         "cedice-written.csv",
         "scan_labels.nii.gz",

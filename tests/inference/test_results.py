@@ -16,8 +16,8 @@ from PIL import Image
 
 from cedice.errors import CediceError
 from cedice.files import sha256
-from cedice.inference import outputs
-from cedice.inference.results import Results
+from cedice.inference import outputs, results
+from cedice.inference.results import LOCK, Results
 
 
 @pytest.fixture
@@ -202,8 +202,8 @@ def test_ctrl_c_leaves_whole_results_only(tmp_path, model):
     assert errors.splitlines()[-1] == "error: interrupted; nothing was left half-written"
     labelled = rows(out / "volumes.csv")
     assert 0 < len(labelled) < 40
-    assert {path.name for path in out.iterdir()} == {"volumes.csv", "cedice-written.csv"} | {
-        name for scan in labelled for name in outputs.names(Path(f"{scan}.nii.gz"), False)
+    assert {path.name for path in out.iterdir()} == {"volumes.csv", "cedice-written.csv", LOCK} | {
+        name for scan in labelled for name in results.names(Path(f"{scan}.nii.gz"), False)
     }
     cedice("predict", model, tmp_path / "scans", "-o", out)
     assert len(rows(out / "volumes.csv")) == 40
@@ -216,12 +216,13 @@ def test_ctrl_c_while_results_move_in_waits_until_all_are_there(tmp_path, monkey
         os.kill(os.getpid(), signal.SIGINT)
         return replace(new, target)
 
-    results = Results(out)
-    with pytest.raises(KeyboardInterrupt), results.adding(put(tmp_path / "heart.nii.gz"), "heart", [{"scan": "heart"}]) as new:
+    heart = Results(out, put(tmp_path / "model.nii"))
+    with pytest.raises(KeyboardInterrupt), heart.adding(put(tmp_path / "heart.nii.gz"), [{"scan": "heart"}]) as new:
         for name in ("heart_labels.nii.gz", "heart_preview.png"):
             (new / name).write_text(name)
         monkeypatch.setattr(Path, "replace", interrupted)
     assert {path.name for path in out.iterdir()} == {
+        LOCK,
         "cedice-written.csv",
         "heart_labels.nii.gz",
         "heart_preview.png",

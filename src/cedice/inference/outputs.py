@@ -10,21 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from cedice.data import nifti, reading
+from cedice.data import nifti
 from cedice.data.reading import Scan
+from cedice.errors import printable
 from cedice.files import save_figure, write_arrays
 from cedice.inference.label import turned
+from cedice.inference.results import names
 
 _SHOWN = 12  # slices
 # Told apart by every kind of colour vision; background first, and never painted. After the last it starts anew.
 _COLOURS = ("#000000", "#EE7733", "#0077BB", "#33BBEE", "#EE3377", "#009988", "#CC3311")
-
-
-def names(path: Path, probabilities: bool) -> list[str]:
-    """The files that `write` makes of a scan."""
-    name, volume = reading.scan_name(path), reading.is_volume(path)
-    kept = [f"{name}_probabilities.{'nii.gz' if volume else 'npz'}"] if probabilities else []
-    return [f"{name}_labels.{'nii.gz' if volume else 'png'}", f"{name}_preview.png", *kept]
 
 
 def write(
@@ -61,7 +56,7 @@ def sizes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> list[dict
     ]
 
 
-def preview(title: str, names: Sequence[str], image: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:
+def preview(title: str, titles: Sequence[str], image: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Figure:
     """Of slices (N, H, W) and their labels up to twelve, evenly spaced over those with foreground (over all where there is
     none), labels painted in."""
     there = np.flatnonzero(labels.any(axis=(1, 2)))
@@ -70,7 +65,7 @@ def preview(title: str, names: Sequence[str], image: np.ndarray, labels: np.ndar
     low, high = np.percentile(image[shown], (0.5, 99.5))
     columns = min(4, len(shown))
     lines = -(-len(shown) // columns)
-    with mpl.rc_context({"font.size": 9}):
+    with mpl.rc_context({"font.size": 9, "text.parse_math": False}):  # a name may have a $
         figure = Figure(figsize=(2.4 * columns, 2.5 * lines + 0.5), layout="constrained")
         for axes in figure.subplots(lines, columns, squeeze=False).flat:
             axes.set_axis_off()
@@ -81,10 +76,10 @@ def preview(title: str, names: Sequence[str], image: np.ndarray, labels: np.ndar
                 inside = labels[number] == label
                 painted[inside] = 0.55 * painted[inside] + 0.45 * np.array(to_rgb(_colour(label)))
             axes.imshow(painted, interpolation="nearest")
-            axes.set_title(names[number], fontsize=8)
+            axes.set_title(titles[number], fontsize=8)
         patches = [Patch(facecolor=_colour(label), label=name) for label, name in enumerate(classes) if label]
         figure.legend(handles=patches, loc="outside lower center", ncols=min(4, len(patches)), frameon=False)
-        figure.suptitle(title)
+        figure.suptitle(printable(title))
     return figure
 
 

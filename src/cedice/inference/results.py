@@ -1,25 +1,32 @@
 """The folder that results go to: whose files they are, and how new ones come in.
 
-`cedice-written.csv` there has a row for every file that cedice wrote: file, sha256, scan (its name) and scan_sha256. A file
-that is not in it, or differs from it, is somebody else's work: a person's own labels, or labels corrected by hand.
+`cedice-written.csv` there has a row for every file that cedice wrote: file, sha256, scan (its name), scan_sha256, model (its
+name) and model_sha256. A file that is not in it, or differs from it, is somebody else's work: a person's own labels, or labels
+corrected by hand. So are the results of another model.
+
+Any number of processes may write into one folder. Each labels into a scratch folder of its own, and moves the results in under
+the folder's lock. The last file that a scratch folder gets is the list as it will be: from then on the results are complete,
+and where the process is killed while they move, the next one finishes that.
 """
 
 import csv
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from cedice import locks
+from cedice.data import reading
 from cedice.errors import CediceError
 from cedice.files import replacing, sha256, uninterrupted
 
 MANIFEST = "cedice-written.csv"
 VOLUMES = "volumes.csv"
-_COLUMNS = ["scan", "class", "voxels", "ml"]
-_SCRATCH = ".cedice-"
+LOCK = ".cedice-lock"
+_COLUMNS = ["scan", "class", "voxels", "ml", "model"]
+_SCRATCH = ".cedice-results-"
 
 
 class _Written(NamedTuple):
@@ -27,77 +34,127 @@ class _Written(NamedTuple):
     sha256: str
     scan: str
     scan_sha256: str
+    model: str = ""  # version 0.1.0 named none
+    model_sha256: str = ""
+
+
+def names(scan: Path, probabilities: bool) -> list[str]:
+    """The files that are made of a scan."""
+    name, volume = reading.scan_name(scan), reading.is_volume(scan)
+    kept = [f"{name}_probabilities.{'nii.gz' if volume else 'npz'}"] if probabilities else []
+    return [f"{name}_labels.{'nii.gz' if volume else 'png'}", f"{name}_preview.png", *kept]
 
 
 class Results:
-    """One folder, of one writer at a time."""
+    """One folder, to which one model's results go."""
 
-    def __init__(self, folder: Path):
-        """CediceError where ``folder`` is a file, or its list of what was written is none of cedice's."""
+    def __init__(self, folder: Path, model: Path, overwrite: bool = False):
+        """``model``: its file; ``overwrite``: replace what is somebody else's, too. CediceError where ``folder`` is a file."""
         if folder.exists() and not folder.is_dir():
             raise CediceError(f"{folder}: a folder is needed for the results, but this is a file")
-        self.folder = folder
-        self._written = self._listed()
+        self.folder, self.model, self.overwrite = folder, model.stem, overwrite
+        self._model_sha256 = sha256(model)
 
-    def check(self, targets: dict[Path, list[str]], overwrite: bool) -> None:
+    def check(self, targets: dict[Path, list[str]]) -> None:
         """Refuse, with a CediceError that lists them, ``targets`` {scan: names of its results} of which one is itself a scan to
-        be labelled; and without ``overwrite`` those that would replace a file that cedice did not write, or the results of
-        another scan of that name."""
+        be labelled, those that would replace a file that cedice did not write, and the results of another model, or of another
+        scan of that name. CediceError, too, where the list of what was written is none of cedice's."""
         scans = {os.path.realpath(scan) for scan in targets} | {_place(scan) for scan in targets}
-        names = [name for of_scan in targets.values() for name in of_scan]
-        if inputs := [name for name in names if _place(self.folder / name) in scans]:
+        if inputs := [name for of_scan in targets.values() for name in of_scan if _place(self.folder / name) in scans]:
             raise CediceError(f"{self.folder / inputs[0]} is itself to be labelled; choose another folder with -o")
-        problems = {VOLUMES: self._foreign(VOLUMES, None)} | {
-            name: self._foreign(name, scan) for scan, of_scan in targets.items() for name in of_scan
-        }
+        lock = self.folder / LOCK
+        if not lock.exists():  # nobody has written here, and a refusal leaves nothing, not even a lock
+            try:
+                self._check(targets)
+                return
+            except CediceError:
+                if not lock.exists():  # else somebody has just begun to move files in
+                    raise
+        with self._alone():
+            self._check(targets)
+
+    @contextmanager
+    def adding(self, scan: Path, sizes: list[dict[str, object]]) -> Iterator[Path]:
+        """Give a folder to write a scan's results into; when the block ends well, move them in, and its rows in `volumes.csv`.
+        Results of an earlier run that have no successor go. A failure, or Ctrl-C, leaves all as it was; while they
+        move in, Ctrl-C waits. CediceError for what `check` refuses, which may have come since."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locks.scratch(self.folder, _SCRATCH) as new:
+            yield new
+            name, of_scan, hashes = reading.scan_name(scan), sha256(scan), {file.name: sha256(file) for file in new.iterdir()}
+            with self._alone():
+                listed = self._check({scan: list(hashes)})
+                self._merge(new / VOLUMES, name, sizes)
+                model = self.model, self._model_sha256
+                rows = [_Written(file, digest, name, of_scan, *model) for file, digest in hashes.items()]
+                rows.append(_Written(VOLUMES, sha256(new / VOLUMES), "", ""))
+                kept = [row for row in listed if row.scan != name and row.file not in {VOLUMES, *hashes}]
+                with uninterrupted():
+                    with replacing(new / MANIFEST) as file:
+                        _write(file, list(_Written._fields), [row._asdict() for row in sorted(kept + rows)])
+                    self._move_in(new)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Under the lock, and after what a killed process had begun to move in is there."""
+        with locks.locked(self.folder / LOCK, "cedice predict"):
+            locks.clear(self.folder, _SCRATCH, self._finish)
+            yield
+
+    def _finish(self, left: Path) -> None:
+        if not (left / MANIFEST).is_file():
+            return
+        listed = _listed(self.folder / MANIFEST)
+        for file in left.iterdir():
+            if file.name != MANIFEST and os.path.lexists(self.folder / file.name) and not self._is_ours(file.name, listed):
+                file.unlink()  # what a person has put there since stays
+        self._move_in(left)
+
+    def _move_in(self, new: Path) -> None:
+        before, after = _listed(self.folder / MANIFEST), {row.file for row in _listed(new / MANIFEST)}
+        for row in before:
+            if row.file not in after and self._is_ours(row.file, before):
+                (self.folder / row.file).unlink()
+        for file in sorted(new.iterdir(), key=lambda file: file.name == MANIFEST):  # the list last
+            file.replace(self.folder / file.name)
+
+    def _check(self, targets: dict[Path, list[str]]) -> list[_Written]:
+        """The list of what was written; CediceError as `check`, but for the inputs."""
+        listed = _listed(self.folder / MANIFEST)
+        problems = {VOLUMES: self._problem(VOLUMES, None, listed)}
+        for scan, of_scan in targets.items():
+            digest = cache(partial(sha256, scan))
+            problems |= {name: self._problem(name, digest, listed) for name in of_scan}
+        if folders := [name for name in problems if _is_folder(self.folder / name)]:
+            raise CediceError(f"{self.folder / folders[0]}: a folder has the name of a file to be written; move it away")
         found = [f"{name} ({problem})" for name, problem in problems.items() if problem]
-        if found and not overwrite:
+        if found and not self.overwrite:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             mend = "choose another folder with -o, or insist with --overwrite"
             raise CediceError(f"{self.folder}: would replace {', '.join(found[:3])}{more}; {mend}")
+        return listed
 
-    @contextmanager
-    def adding(self, scan: Path, name: str, sizes: list[dict[str, object]]) -> Iterator[Path]:
-        """Give a folder to write a scan's results into; when the block ends well, move them in, and its rows in `volumes.csv`.
-        Results of an earlier run that have no successor go. A failure, or Ctrl-C, leaves all as it was; while they
-        move in, Ctrl-C waits."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for left in self.folder.glob(f"{_SCRATCH}*.part"):  # by a process that was killed
-            shutil.rmtree(left)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=_SCRATCH, suffix=".part") as scratch:
-            yield Path(scratch)
-            self._merge(Path(scratch) / VOLUMES, name, sizes)
-            files, scan_sha256 = sorted(Path(scratch).iterdir()), sha256(scan)
-            new = [
-                _Written(file.name, sha256(file), *(("", "") if file.name == VOLUMES else (name, scan_sha256)))
-                for file in files
-            ]
-            names = {row.file for row in new}
-            before = [row for row in self._written if row.file in names or row.scan == name]
-            kept = [row for row in self._written if row not in before]
-            with uninterrupted():
-                self._list(kept + before + new)  # a process that is killed from here on leaves nothing that it would not know
-                for row in before:
-                    if row.file not in names and self._is_ours(row.file):
-                        (self.folder / row.file).unlink()
-                for file in files:
-                    file.replace(self.folder / file.name)
-                self._list(kept + new)
-
-    def _foreign(self, name: str, scan: Path | None) -> str:
-        target = self.folder / name
-        if not os.path.lexists(target):
+    def _problem(self, name: str, scan_sha256: Callable[[], str] | None, listed: list[_Written]) -> str:
+        if not os.path.lexists(self.folder / name):
             return ""
-        rows = [row for row in self._written if row.file == name]
+        rows = [row for row in listed if row.file == name]
         if not rows:
             return "cedice did not write it"
-        if not self._is_ours(name):
+        if not self._is_ours(name, listed):
             return "changed since cedice wrote it"
-        return "of another scan of this name" if scan and sha256(scan) not in [row.scan_sha256 for row in rows] else ""
+        return "" if scan_sha256 is None else self._other_origin(rows[-1], scan_sha256)
 
-    def _is_ours(self, name: str) -> bool:
+    def _other_origin(self, row: _Written, scan_sha256: Callable[[], str]) -> str:
+        if self._model_sha256 != row.model_sha256:
+            return f"of another model named {row.model}" if row.model else "of a model that the list does not name"
+        try:
+            return "" if scan_sha256() == row.scan_sha256 else "of another scan of this name"
+        except OSError:  # no scan that can be labelled, which is said in its turn
+            return ""
+
+    def _is_ours(self, name: str, listed: list[_Written]) -> bool:
         target = self.folder / name
-        return target.is_file() and sha256(target) in [row.sha256 for row in self._written if row.file == name]
+        return target.is_file() and sha256(target) in [row.sha256 for row in listed if row.file == name]
 
     def _merge(self, new: Path, scan: str, sizes: list[dict[str, object]]) -> None:
         """Text stays as it is: a scan may be called NA or 001."""
@@ -105,25 +162,19 @@ class Results:
         if (self.folder / VOLUMES).is_file():
             with (self.folder / VOLUMES).open(encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)
-                rows = [row for row in reader if row["scan"] != scan] if reader.fieldnames == _COLUMNS else []
-        _write(new, _COLUMNS, rows + sizes)
+                known = reader.fieldnames in (_COLUMNS, _COLUMNS[:-1])  # version 0.1.0 named no model
+                rows = [row for row in reader if row["scan"] != scan] if known else []
+        _write(new, _COLUMNS, rows + [size | {"model": self.model} for size in sizes])
 
-    def _listed(self) -> list[_Written]:
-        file = self.folder / MANIFEST
-        if not file.exists():
-            return []
-        try:
-            with file.open(encoding="utf-8", newline="") as stream:
-                return [_Written(**row) for row in csv.DictReader(stream)]
-        except (TypeError, ValueError, csv.Error) as error:
-            raise CediceError(
-                f"{file}: not the list of files that cedice wrote; move it away, or choose another folder"
-            ) from error
 
-    def _list(self, rows: list[_Written]) -> None:
-        self._written = rows
-        with replacing(self.folder / MANIFEST) as new:
-            _write(new, list(_Written._fields), [row._asdict() for row in rows])
+def _listed(file: Path) -> list[_Written]:
+    if not file.exists():
+        return []
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            return [_Written(**row) for row in csv.DictReader(stream)]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise CediceError(f"{file}: not the list of files that cedice wrote; move it away, or choose another folder") from error
 
 
 def _write(file: Path, columns: list[str], rows: list[dict]) -> None:
@@ -131,6 +182,10 @@ def _write(file: Path, columns: list[str], rows: list[dict]) -> None:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _place(path: Path) -> str:

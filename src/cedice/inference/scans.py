@@ -1,5 +1,6 @@
 """Which files are to be labelled."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def find(given: list[Path]) -> tuple[list[Path], list[Path]]:
     A file that is given twice is taken once. CediceError for one that is no scan, a folder without any, and two whose results
     would have one name.
     """
-    scans: dict[Path, Path] = {}  # by where they really are
+    scans: dict[str, Path] = {}  # by where they really are
     left_out = []
     for path in given:
         if path.is_dir():
@@ -26,14 +27,14 @@ def find(given: list[Path]) -> tuple[list[Path], list[Path]]:
                 but = f" but results or masks, as {files[0].name}" if files else ""
                 raise CediceError(f"{path}: no scan in this folder{but} ({reading.KINDS})")
             left_out += [file for file in files if file not in inside]
-        elif not path.is_file():
+        elif not os.path.lexists(path):  # a link that leads nowhere is that one scan's trouble
             raise CediceError(f"{path}: no such file")
         elif not reading.is_scan(path):
             raise CediceError(f"{path}: no scan that can be read ({reading.KINDS})")
         else:
             inside = [path]
         for file in inside:
-            scans.setdefault(file.resolve(), file)
+            scans.setdefault(os.path.realpath(file), file)
     _check_names(list(scans.values()))
     return list(scans.values()), left_out
 
