@@ -18,8 +18,12 @@ def load(model: str | Path) -> "nn.Module":
     It takes (B, 1, H, W) grey values in 0–1 and gives logits (B, C, H, W), C = 1 in the binary case; H and W are multiples of
     16 for the released ones. CediceError where there is no such model or the file is damaged.
     """
-    import torch  # noqa: PLC0415  (takes seconds; `import cedice` does not)
+    from cedice.inference import released  # noqa: PLC0415
 
-    from cedice.inference import model_file, released  # noqa: PLC0415
+    file = released.find(str(model))
 
-    return model_file.load(released.find(str(model)), torch.device("cpu")).network
+    import torch  # noqa: PLC0415  (takes seconds; `import cedice`, and a name that is wrong, do not)
+
+    from cedice.inference import model_file  # noqa: PLC0415
+
+    return model_file.load(file, torch.device("cpu")).network

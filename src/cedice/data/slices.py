@@ -55,7 +55,9 @@ class Slices:
 
 
 def load(arrays: Path, index: Path) -> Slices:
-    """Read both files of the layout above; CediceError where they are damaged or do not belong together."""
+    """Read both files of the layout above; CediceError where they are missing or damaged, or do not belong together."""
+    if missing := [file for file in (arrays, index) if not file.is_file()]:
+        raise CediceError(f"{missing[0]}: not there; run the preprocess stage first")
     images, masks = read_arrays(arrays, "images", "masks")
     try:
         table = read_table(index)

@@ -15,7 +15,7 @@ from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate
 from cedice.evaluation.native import Native
 from cedice.evaluation.runs import load, values
-from cedice.files import md5, write_text
+from cedice.files import md5, replacing
 from cedice.inference import model_file
 from cedice.metrics import CONVENTIONS, METRICS
 from cedice.networks import described
@@ -34,16 +34,23 @@ def release(
     training: Training, seeds: list[int], source: Source, archive: bool, channel: Channel | None, grid: Grid, target: Path
 ) -> None:
     """Write the model file ``target`` and its card beside it (.md) from a finished training: of its
-    averaged network.
+    averaged network. Both are written, or neither.
 
     The card's first column is measured with the file itself, half precision and all, on the validation slices. ``seeds``: those
     of the study; ``source``: the data set's; ``archive``: whether its real data were used; ``channel``: what was taken of its
-    colour images; ``grid``: the study's. CediceError where weights, slices or reports are missing.
+    colour images; ``grid``: the study's. CediceError where weights, slices or reports are missing, and for a card's name that
+    another file has.
     """
     study, dataset, loss, _ = training
-    for path in (paths.weights(training), *paths.slices(study, dataset)):
+    for path in (paths.weights(training), *paths.slices(study, dataset), paths.record(study) / dataset / "runs.json"):
         if not path.is_file():
-            raise CediceError(f"{path} is not here; run the study first (dvc repro table@{study})")
+            raise CediceError(f"{path} is not here; run the study first (make {study})")
+    runs = load(paths.record(study), [dataset])["averaged"]
+    if lacking := [seed for seed in seeds if (dataset, loss, seed) not in runs]:
+        raise CediceError(f"{paths.record(study) / dataset} lacks {loss} seed {lacking[0]}; run the study first (make {study})")
+    card = target.with_suffix(".md")
+    if card.exists() and not target.exists():
+        raise CediceError(f"{card}: no card of a model, since {target.name} is not there; choose another name")
     file = paths.weights(training)
     network, header = weights.load(file, torch.device("cpu"), "averaged")
     made_from = {
@@ -70,19 +77,20 @@ def release(
         tuple(header["mirror_at_test"]),
     )
     model = model_file.Model(network, *kind)
-    model_file.save(target, model, header["network"])
     val = data.rows("val", training.seed)
     tensors = Tensors.of(data.images, data.masks, torch.device("cpu")).part(val)
-    released = model_file.load(target, torch.device("cpu")).network
     native = Native(grid, [data.native[number] for number in val], data.index.iloc[val]) if data.native else None
-    counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror).counts
-    found = pooled_headline(counts)
-    released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
-    runs = load(paths.record(study), [dataset])["averaged"]
     trained = {seed: values(runs[dataset, loss, seed], str(training._replace(seed=seed))) for seed in seeds}
     record = runs[training.key].record
     split = f"fold {training.seed % slices.FOLDS} of {slices.FOLDS}" if "fold" in data.index else source.split
-    write_text(target.with_suffix(".md"), _card(model, source, header, record, released_values, trained, len(val), split))
+    with replacing(target) as new, replacing(card) as new_card:  # the card comes first: without its file it does no harm
+        model_file.save(new, model, header["network"])
+        released = model_file.load(new, torch.device("cpu")).network
+        counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror).counts
+        found = pooled_headline(counts)
+        released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
+        text = _card(model, source, header, record, released_values, trained, len(val), split)
+        new_card.write_text(text, encoding="utf-8")
 
 
 def _article(name: str) -> str:
