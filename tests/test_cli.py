@@ -1,5 +1,6 @@
 """The command line itself: help at once, words that were meant, completion in a real shell."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,33 @@ def test_help_waits_for_no_library():
     code = "import sys, cedice, cedice.cli as c; c.parser().format_help(); print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "pandas", "pydantic", "matplotlib", "nibabel", "shtab"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("predict", "acdc", "nowhere.nii", "-o", "out"), "error: nowhere.nii: no such file"),
+        (("predict", "adc", "x.nii", "-o", "out"), "error: no model adc"),
+        (("predict", "acdc", "x.nii", "-o", "x.nii"), "error: x.nii: a folder is needed"),
+        (("predict", "acdc", "x.nii", "-o", "."), "error: .: would replace x_labels.nii.gz"),
+        (("export", "adc", "--onnx", "x.onnx"), "error: no model adc"),
+    ],
+)
+def test_what_is_wrong_with_the_arguments_waits_for_no_library(tmp_path, words, line):
+    for name in ("x.nii", "x_labels.nii.gz"):
+        (tmp_path / name).touch()
+    code = "import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); from cedice.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "False\n")
+    assert done.stderr.startswith(line)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.nii", "x_labels.nii.gz"}
+
+
+def test_any_name_can_be_printed_whatever_the_output_takes():
+    code = "from cedice.errors import reported\nwith reported(''): print('heart' + chr(0x1FAC0) + chr(0xDCE9))"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "heart\\U0001fac0\\udce9\n"
 
 
 def test_without_a_command_it_prints_help():

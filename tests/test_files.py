@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,30 @@ def test_a_folder_is_the_old_or_the_new_one_when_a_signal_comes_between(tmp_path
     finally:
         signal.signal(number, before)
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["figures", "figures/new"]
+
+
+def test_two_that_write_one_file_at_once_both_end_and_the_later_ones_stays(tmp_path):
+    file = tmp_path / "table.csv"
+    with replacing(file) as first:
+        first.write_text("first")
+        with replacing(file) as second:
+            second.write_text("second")
+        assert file.read_text() == "second"
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_a_file_has_the_mode_of_the_umask_whatever_wrote_it(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with replacing(tmp_path / "model") as new:
+            os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o600))  # as safetensors does
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path):
+    write_text(tmp_path / ("a" * 255), "new")
+    assert (tmp_path / ("a" * 255)).read_text() == "new"

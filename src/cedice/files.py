@@ -49,15 +49,14 @@ def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     locks.clear(target.parent, _SCRATCH)
     with locks.scratch(target.parent, _SCRATCH) as scratch:
-        new = scratch / target.name
-        if folder:
-            new.mkdir()
+        new = scratch / "new" / target.name
+        (new if folder else new.parent).mkdir(parents=True)
         yield new
         if not folder:
-            _give_usual_mode(new, scratch.with_name("mode"))
+            _give_usual_mode(new, scratch / "mode")
         with uninterrupted():
             if target.is_dir():  # a folder cannot be replaced in one step: the old one leaves first
-                target.rename(scratch.with_name("old"))
+                target.rename(scratch / "old")
             new.replace(target)
 
 

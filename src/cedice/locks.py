@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cedice.errors import CediceError
@@ -30,7 +30,7 @@ def locked(file: Path, who: str) -> Iterator[int]:
     CediceError where the file system has no locks, OSError where the file cannot be made.
     """
     while True:
-        descriptor = _open(file)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)  # to be written to, as NFS needs for a lock
         try:
             _wait(descriptor, file)
             if _is(descriptor, file):
@@ -46,40 +46,55 @@ def locked(file: Path, who: str) -> Iterator[int]:
 def scratch(folder: Path, prefix: str) -> Iterator[Path]:
     """Give an empty folder, within ``folder`` and so on its disk, that is gone after the block. `clear` lets it be as long as
     this process lives."""
-    while True:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=prefix, suffix=_SUFFIX) as name:
-            try:
-                descriptor = _open(Path(name) / _LOCK)
-            except FileNotFoundError:  # another process cleared it before it had its lock
-                continue
-            try:
-                if _is_mine(descriptor, Path(name), without_locks=True):
-                    content = Path(name) / _CONTENT
-                    content.mkdir()
-                    yield content
-                    return
-            finally:
-                os.close(descriptor)
+    descriptor = None
+    while descriptor is None:  # again where another process cleared it before it was locked
+        own = Path(tempfile.mkdtemp(dir=folder, prefix=prefix, suffix=_SUFFIX))
+        descriptor = _claim(own, without_locks=True, flags=os.O_CREAT)
+    try:
+        (own / _CONTENT).mkdir()
+        yield own / _CONTENT
+    finally:
+        _remove(own)
+        os.close(descriptor)
 
 
 def clear(folder: Path, prefix: str, rescue: Callable[[Path], None] = lambda _: None) -> None:
     """Remove the `scratch` folders whose process was killed; ``rescue`` is asked first with what it would have given."""
     for left in folder.glob(f"{prefix}*{_SUFFIX}"):
-        try:
-            descriptor = _open(left / _LOCK)
-        except OSError:  # gone meanwhile, or another user's
-            continue
-        try:
-            if _is_mine(descriptor, left, without_locks=False):
+        if not (left / _LOCK).exists():  # not locked yet, or nearly removed: then it is empty
+            with suppress(OSError):
+                left.rmdir()
+        elif (descriptor := _claim(left, without_locks=False)) is not None:
+            try:
                 if (left / _CONTENT).is_dir():
                     rescue(left / _CONTENT)
-                shutil.rmtree(left)
-        finally:
-            os.close(descriptor)
+                _remove(left)
+            finally:
+                os.close(descriptor)
 
 
-def _open(file: Path) -> int:
-    return os.open(file, os.O_RDWR | os.O_CREAT, 0o666)  # writable, as an exclusive lock on NFS needs it
+def _claim(scratch: Path, without_locks: bool, flags: int = 0) -> int | None:
+    """The descriptor by which a scratch folder is this process's alone, to use or to remove; None where it is another's, or
+    gone. Where the file system has no locks, each uses its own and nobody removes another's."""
+    try:
+        descriptor = os.open(scratch / _LOCK, os.O_RDWR | flags, 0o666)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the last: another user's
+        return None
+    try:
+        mine = _taken(descriptor) and _is(descriptor, scratch / _LOCK)
+    except OSError:
+        mine = without_locks
+    if not mine:
+        os.close(descriptor)
+    return descriptor if mine else None
+
+
+def _remove(scratch: Path) -> None:
+    """The lock last: a folder without it is empty, and so nobody's."""
+    shutil.rmtree(scratch / _CONTENT, ignore_errors=True)
+    (scratch / _LOCK).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        scratch.rmdir()
 
 
 def _taken(descriptor: int) -> bool:
@@ -88,15 +103,6 @@ def _taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _is_mine(descriptor: int, scratch: Path, without_locks: bool) -> bool:
-    """Whether this process is the one to use, or to remove, a scratch folder. Where the file system has no locks, each uses
-    its own and nobody removes another's."""
-    try:
-        return _taken(descriptor) and _is(descriptor, scratch / _LOCK)
-    except OSError:
-        return without_locks
 
 
 def _wait(descriptor: int, file: Path) -> None:

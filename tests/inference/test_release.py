@@ -49,9 +49,25 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(trained):
     printed = float(re.search(r"\| Dice, foreground \| ([\d.]+) \|", card)[1])
     assert printed == pytest.approx(evaluated["foreground"]["dice"], abs=0.005)
     assert "2 base channels" in card
+    Path("usual").touch()
+    assert {Path(name).stat().st_mode for name in ("m.safetensors", "m.md")} == {Path("usual").stat().st_mode}
     before = Path("m.safetensors").read_bytes(), card
     release("demo", "covid19", "ce_dl", "0", "-o", "m.safetensors")
     assert (Path("m.safetensors").read_bytes(), Path("m.md").read_text(encoding="utf-8")) == before
+    counts, table = paths.counts(TRAINING, "averaged"), paths.counts(TRAINING, "averaged").read_text()
+    for there, line in (
+        (table[:-20], "not a table of counts|do not add up|has rows for"),
+        (None, "is not here; run the study"),
+    ):
+        counts.write_text(there) if there else counts.unlink()  # damaged; and as before the evaluation
+        with pytest.raises(CediceError, match=line):
+            release("demo", "covid19", "ce_dl", "0", "-o", "new/n.safetensors")
+        assert not list(Path("new").glob("*"))
+    counts.write_text(table)
+    Path("notes.md").write_text("mine")
+    with pytest.raises(CediceError, match=r"notes.md: no card of a model"):
+        release("demo", "covid19", "ce_dl", "0", "-o", "notes.safetensors")
+    assert Path("notes.md").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

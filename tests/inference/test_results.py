@@ -1,11 +1,13 @@
 """Whose files are in the folder of results, and what a second run does there."""
 
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import nibabel
@@ -150,6 +152,37 @@ def test_a_batch_goes_on_after_a_damaged_scan(tmp_path, model, capsys):
     assert rows(tmp_path / "out/volumes.csv") == {"s1": 2, "s2": 2, "s4": 2}
 
 
+def test_one_files_trouble_with_its_name_ends_no_batch(tmp_path, model, capsys):
+    scans = tmp_path / "scans"
+    good = [f"{name}.nii" for name in ("$x^2$ and $\\frac$", "heart\U0001fac0", "line\nend", "a" * 238)]
+    for number, name in enumerate(good):
+        put(scans / name, number)
+    os.link(scans / good[0], os.fsencode(scans / "caf") + b"\xe9.nii")
+    os.link(scans / good[0], scans / ("b" * 251 + ".nii"))
+    (scans / "round.nii").symlink_to("round.nii")
+    (scans / "nowhere.nii").symlink_to("away.nii")
+    (scans / "unpacked.nii").mkdir()
+    os.mkfifo(scans / "pipe.nii")
+    for given in ([scans], sorted(scans.glob("[!u]*"))):  # by the folder, and as a shell writes out scans/*
+        with pytest.raises(
+            CediceError, match=rf"{10 - 4 - (given != [scans])} of .* could not be labelled; the others are in "
+        ):
+            cedice("predict", model, *given, "-o", tmp_path / "out")
+        said = capsys.readouterr()
+        assert [line.partition(":")[0] for line in said.out.splitlines()] == sorted(
+            name.removesuffix(".nii").replace("\n", "\\n") for name in good
+        )
+        assert "Glyph" not in said.err
+        told = {line.rpartition(": ")[2] for line in said.err.splitlines() if line.startswith("error: ")}
+        assert told >= {
+            "its name is not UTF-8; rename it",
+            "its results' names would be too long; shorten its name",
+            "a link that leads nowhere, or round in a circle; remove it",
+            "not a file",
+        }
+    assert rows(tmp_path / "out/volumes.csv") == {name.removesuffix(".nii"): 2 for name in sorted(good)}
+
+
 def test_the_same_failure_of_many_scans_is_told_twice_not_each_time(tmp_path, model, capsys):
     """Once with the first scan's name, and once at the end with how many more."""
     pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
@@ -230,6 +263,124 @@ def test_ctrl_c_while_results_move_in_waits_until_all_are_there(tmp_path, monkey
     }
     assert rows(out / "volumes.csv") == {"heart": 1}
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def add(out: Path, scans: list[Path], dies: int | None = None) -> None:
+    """Results without a network; killed when about to move a file for the time number ``dies``."""
+    replace, left = Path.replace, dies
+
+    def counted(new: Path, target: Path) -> Path:
+        nonlocal left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return replace(new, target)
+
+    if dies is not None:
+        Path.replace = counted
+    for scan in scans:
+        name = scan.name.removesuffix(".nii")
+        with Results(out, MODEL).adding(scan, [{"scan": name, "class": "grey", "voxels": dies}]) as new:
+            for file in results.names(scan, False):
+                (new / file).write_text(f"{file} of {dies}")
+
+
+def fork(*arguments: object) -> multiprocessing.Process:
+    process = multiprocessing.get_context("fork").Process(target=add, args=arguments)
+    process.start()
+    return process
+
+
+MODEL = Path(__file__)  # any file
+
+
+def test_two_processes_add_to_one_folder_at_once(tmp_path):
+    scans = [put(tmp_path / f"s{number}.nii", number) for number in range(30)]
+    processes = [fork(tmp_path / "out", part) for part in (scans[:20], scans[10:])]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert rows(tmp_path / "out/volumes.csv").keys() == {f"s{number}" for number in range(30)}
+    Results(tmp_path / "out", MODEL).check({scan: results.names(scan, False) for scan in scans})
+    files = {name for scan in scans for name in results.names(scan, False)}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*files, "volumes.csv", "cedice-written.csv", LOCK}
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_process_that_is_killed_while_results_move_in_leaves_all_or_none(tmp_path, step):
+    """Which, is known when the next one comes; the steps are the list in the scratch folder, and four files."""
+    out, first, second = tmp_path / "out", put(tmp_path / "a.nii"), put(tmp_path / "b.nii", 1)
+    add(out, [first, second])
+    before = contents(out)
+    process = fork(out, [first], step)
+    process.join()
+    assert process.exitcode == (-signal.SIGKILL if step < 5 else 0)
+    Results(out, MODEL).check({scan: results.names(scan, False) for scan in (first, second)})
+    after = contents(out)
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]} - {LOCK, "cedice-written.csv"}
+    assert changed == (set() if step == 0 else {*results.names(first, False), "volumes.csv"})
+    assert rows(out / "volumes.csv") == {"a": 1, "b": 1}
+
+
+def test_what_a_person_corrects_after_a_kill_stays(tmp_path):
+    out, scan = tmp_path / "out", put(tmp_path / "a.nii")
+    add(out, [scan])
+    fork(out, [scan], 2).join()  # with one of its files moved
+    (out / "a_labels.nii.gz").write_text("mine")
+    with pytest.raises(CediceError, match=r"a_labels.nii.gz \(changed since cedice wrote it\)"):
+        Results(out, MODEL).check({scan: results.names(scan, False)})
+    assert (out / "a_labels.nii.gz").read_text() == "mine"
+
+
+def test_another_models_results_are_somebody_elses(tmp_path, model, capsys):
+    scan, second = put(tmp_path / "heart.nii.gz"), put(tmp_path / "other.nii.gz", 1)
+    other = write_model(tmp_path / "finer.safetensors", "RAS")
+    cedice("predict", model, scan, "-o", tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with pytest.raises(CediceError, match=r"heart_labels.nii.gz \(of another model named grey\)"):
+        cedice("predict", other, scan, "-o", tmp_path / "out")
+    assert contents(tmp_path / "out").items() >= before.items() - {(LOCK, before[LOCK])}
+    cedice("predict", other, second, "-o", tmp_path / "out")
+    with (tmp_path / "out/volumes.csv").open(newline="") as stream:
+        assert {(row["scan"], row["model"]) for row in csv.DictReader(stream)} == {("heart", "grey"), ("other", "finer")}
+    with (tmp_path / "out/cedice-written.csv").open(newline="") as stream:
+        written = {row["file"]: (row["model"], row["model_sha256"]) for row in csv.DictReader(stream)}
+    assert written["heart_labels.nii.gz"] == ("grey", sha256(model))
+    assert written["other_preview.png"] == ("finer", sha256(other))
+    cedice("predict", other, scan, "-o", tmp_path / "out", "--overwrite")
+    assert "grey" not in (tmp_path / "out/volumes.csv").read_text().replace("grey,", "class,")
+
+
+def test_who_comes_second_with_another_model_is_refused_though_both_began_in_an_empty_folder(tmp_path):
+    scan, out = put(tmp_path / "a.nii"), tmp_path / "out"
+    names = results.names(scan, False)
+    first, second = Results(out, MODEL), Results(out, scan)
+    for each in (first, second):
+        each.check({scan: names})
+    for each, ends in ((first, nullcontext()), (second, pytest.raises(CediceError, match="another model named test_results"))):
+        with ends, each.adding(scan, [{"scan": "a"}]) as new:
+            for name in names:
+                (new / name).write_text(f"of {each.model}")
+    assert (out / "a_labels.nii.gz").read_text() == "of test_results"
+
+
+def test_a_list_of_a_version_that_named_no_model_is_read(tmp_path):
+    out, old, new = tmp_path / "out", put(tmp_path / "old.nii"), put(tmp_path / "new.nii", 1)
+    add(out, [old])
+    for name in ("volumes.csv", "cedice-written.csv"):  # as version 0.1.0 wrote them
+        with (out / name).open(newline="") as stream:
+            kept = [{key: value for key, value in row.items() if "model" not in key} for row in csv.DictReader(stream)]
+        if name == "cedice-written.csv":
+            kept = [row | ({"sha256": sha256(out / "volumes.csv")} if row["file"] == "volumes.csv" else {}) for row in kept]
+        with (out / name).open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(kept[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+    with pytest.raises(CediceError, match="of a model that the list does not name"):
+        Results(out, MODEL).check({old: results.names(old, False)})
+    add(out, [new])
+    assert rows(out / "volumes.csv") == {"old": 1, "new": 1}
 
 
 def test_no_word_of_the_scans_header_goes_into_the_results(tmp_path, model):

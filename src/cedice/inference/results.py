@@ -115,8 +115,10 @@ class Results:
         for row in before:
             if row.file not in after and self._is_ours(row.file, before):
                 (self.folder / row.file).unlink()
-        for file in sorted(new.iterdir(), key=lambda file: file.name == MANIFEST):  # the list last
-            file.replace(self.folder / file.name)
+        for file in after:
+            if (new / file).exists():
+                (new / file).replace(self.folder / file)
+        (new / MANIFEST).replace(self.folder / MANIFEST)
 
     def _check(self, targets: dict[Path, list[str]]) -> list[_Written]:
         """The list of what was written; CediceError as `check`, but for the inputs."""
@@ -125,7 +127,7 @@ class Results:
         for scan, of_scan in targets.items():
             digest = cache(partial(sha256, scan))
             problems |= {name: self._problem(name, digest, listed) for name in of_scan}
-        if folders := [name for name in problems if _is_folder(self.folder / name)]:
+        if folders := [name for name, problem in problems.items() if problem and _is_folder(self.folder / name)]:
             raise CediceError(f"{self.folder / folders[0]}: a folder has the name of a file to be written; move it away")
         found = [f"{name} ({problem})" for name, problem in problems.items() if problem]
         if found and not self.overwrite:
