@@ -40,3 +40,8 @@ def test_reports_are_of_the_data_sets_that_have_counts(tmp_path, monkeypatch):
     assert job("recipe").datasets == ("covid19",)
     assert job("recipe").untrained == tuple(name for name in named if name != "covid19")
     assert {training.dataset for training in job("recipe").trainings} == {"covid19"}
+
+
+def test_a_training_without_slices_names_the_stage_that_makes_them(project, stage):
+    line = stage("train", "--study", "demo", "--dataset", "acdc", "--loss", "ce", "--seed", "0")
+    assert line == "error: data/demo/slices/acdc.npz: not there; run the preprocess stage first"
