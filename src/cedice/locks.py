@@ -2,8 +2,8 @@
 
 import fcntl
 import os
+import platform
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -35,7 +35,7 @@ def locked(file: Path, who: str) -> Iterator[int]:
             _wait(descriptor, file)
             if _is(descriptor, file):
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{who}, process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                os.pwrite(descriptor, f"{who}, process {os.getpid()} on {platform.node()}".encode(), 0)
                 yield descriptor
                 return
         finally:
