@@ -61,7 +61,7 @@ def scratch(folder: Path, prefix: str) -> Iterator[Path]:
 def clear(folder: Path, prefix: str, rescue: Callable[[Path], None] = lambda _: None) -> None:
     """Remove the `scratch` folders whose process was killed; ``rescue`` is asked first with what it would have given."""
     for left in folder.glob(f"{prefix}*{_SUFFIX}"):
-        if not (left / _LOCK).exists():  # not locked yet, or nearly removed: then it is empty
+        if not os.path.exists(left / _LOCK):  # noqa: PTH110  (not locked yet, or nearly removed, and empty; or another user's)
             with suppress(OSError):
                 left.rmdir()
         elif (descriptor := _claim(left, without_locks=False)) is not None:
@@ -78,7 +78,7 @@ def _claim(scratch: Path, without_locks: bool, flags: int = 0) -> int | None:
     gone. Where the file system has no locks, each uses its own and nobody removes another's."""
     try:
         descriptor = os.open(scratch / _LOCK, os.O_RDWR | flags, 0o666)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the last: another user's
+    except FileNotFoundError:
         return None
     try:
         mine = _taken(descriptor) and _is(descriptor, scratch / _LOCK)
