@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from monai.losses import DiceLoss
+from monai.losses import DiceLoss, MaskedDiceLoss
 from torch.nn import functional
 
 from cedice.losses import CEDiceLoss, cross_entropy, dice_loss
@@ -177,6 +177,92 @@ def test_a_mask_of_0_and_255_is_nan_and_its_comparison_with_0_is_not():
     assert CEDiceLoss(1)(logits, mask > 0) == CEDiceLoss(1)(logits, target)
 
 
+def value_and_gradient(loss, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    leaf = logits.clone().requires_grad_()
+    value = loss(leaf, target)
+    value.backward()
+    return value.detach(), leaf.grad
+
+
+@pytest.mark.parametrize("ignore_index", [None, 255])
+def test_classes_that_cannot_be_cost_what_pytorch_and_monai_say(ignore_index):
+    """A logit of −∞ for class 3 everywhere, and for class 1 where it is not: 0 · ∞ is 0 in value and gradient."""
+    logits, target = sample(4)
+    target = target.clamp(max=2)
+    logits[:, 3] = -math.inf
+    logits[:, 1].masked_fill_(target != 1, -math.inf)
+    ours = value_and_gradient(lambda *given: cross_entropy(*given, ignore_index), logits, target)
+    torch.testing.assert_close(ours, value_and_gradient(functional.cross_entropy, logits, target))
+    ours = value_and_gradient(lambda *given: dice_loss(*given, ignore_index=ignore_index), logits, target)
+    # Class 3, absent and impossible, is 0/0 to MONAI; here its limit, 1, one third of the mean.
+    value, gradient = value_and_gradient(monai_dice, logits[:, :3], target)
+    torch.testing.assert_close(ours, ((2 * value + 1) / 3, torch.cat([2 * gradient / 3, 0 * gradient[:, :1]], dim=1)))
+    assert CEDiceLoss(1, ignore_index=ignore_index)(logits, target).isfinite()
+
+
+def test_a_certain_pixel_by_hand():
+    """One channel: z = ∞ and −∞ are probabilities 1 and 0, as (−∞, 0) and (0, −∞) of two channels. Where they are right they
+    cost nothing; where one is wrong, cross-entropy is infinite, and its gradient p − g over the two pixels."""
+    logits = torch.tensor([math.inf, -math.inf]).view(1, 1, 1, 2)
+    value, gradient = value_and_gradient(CEDiceLoss(1), logits, torch.tensor([[[1, 0]]]))
+    assert (value, gradient.flatten().tolist()) == (0, [0, 0])
+    for target, expected in (([0, 0], [0.5, 0]), ([1, 1], [0, -0.5])):
+        value, gradient = value_and_gradient(cross_entropy, logits, torch.tensor([[target]]))
+        assert (value, gradient.flatten().tolist()) == (math.inf, expected)
+    impossible = torch.tensor([0, -math.inf, 1]).view(1, 3, 1, 1)
+    ours = value_and_gradient(cross_entropy, impossible, torch.tensor([[[1]]]))
+    torch.testing.assert_close(ours, value_and_gradient(functional.cross_entropy, impossible, torch.tensor([[[1]]])))
+
+
+@pytest.mark.parametrize("over", ["sample", "batch"])
+@pytest.mark.parametrize(("channels", "label", "dtype"), [(1, 255, torch.uint8), (4, -100, torch.int64), (4, 2, torch.uint8)])
+def test_ignored_pixels_are_out_of_both_terms_as_in_pytorch_and_monai(channels, label, dtype, over):
+    """In one channel, in more, and with a label that is a class."""
+    logits, target = sample(channels)
+    target[torch.rand(target.shape, generator=torch.Generator().manual_seed(1)) < 0.3] = label
+    target[0, :5] = label
+    kept = target != label
+
+    def torchs(leaf: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        pair = torch.cat([torch.zeros_like(leaf), leaf], dim=1) if channels == 1 else leaf
+        return functional.cross_entropy(pair, target, ignore_index=label)
+
+    def monais(leaf: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        masked = MaskedDiceLoss(squared_pred=True, smooth_nr=0, smooth_dr=0, batch=over == "batch")
+        hot = functional.one_hot(target.where(kept, 0), max(channels, 2)).movedim(-1, 1)[:, 1:].float()
+        likely = leaf.sigmoid() if channels == 1 else leaf.softmax(dim=1)[:, 1:]
+        # MONAI leaves 0/0 of a class whose pixels are all ignored to its smoothing, NaN here, where ours is the limit.
+        each = [masked(likely[:, k : k + 1], hot[:, k : k + 1], kept.unsqueeze(1)) for k in range(hot.shape[1])]
+        return torch.stack(each).mean()
+
+    given = logits, target.to(dtype)
+    torch.testing.assert_close(
+        value_and_gradient(lambda *given: cross_entropy(*given, label), *given), value_and_gradient(torchs, *given)
+    )
+    torch.testing.assert_close(
+        value_and_gradient(lambda *given: dice_loss(*given, over, label), *given), value_and_gradient(monais, *given)
+    )
+    expected = torchs(*given) + 0.5 * monais(*given)
+    torch.testing.assert_close(CEDiceLoss(0.5, over, label)(*given), expected)
+
+
+def test_nothing_but_ignored_pixels_gives_no_gradient():
+    """The mean over none is NaN, as in PyTorch, and moves no weight."""
+    logits, target = sample(4)
+    for loss in (CEDiceLoss(1, ignore_index=255), lambda *given: functional.cross_entropy(*given, ignore_index=255)):
+        value, gradient = value_and_gradient(loss, logits, torch.full_like(target, 255))
+        assert value.isnan()
+        assert not gradient.any()
+
+
+def test_a_label_outside_that_is_not_ignored_is_nan():
+    logits, target = sample(4)
+    target[0, 0, :2] = torch.tensor([255, 254])
+    assert CEDiceLoss(1, ignore_index=255)(logits, target.to(torch.uint8)).isnan()
+    assert CEDiceLoss(1, ignore_index=-100)(logits, target.to(torch.uint8)).isnan()
+    assert CEDiceLoss(1, ignore_index=-2)(logits, target.to(torch.uint8)).isnan()  # 254 in 8 bits
+
+
 @pytest.mark.parametrize("alpha", [-1, math.nan, math.inf])
 def test_refuses_an_impossible_alpha(alpha):
     with pytest.raises(ValueError, match="alpha"):
@@ -196,5 +282,6 @@ def test_refuses_shapes_and_types_that_do_not_fit():
         CEDiceLoss(1)(logits, target.float())
     with pytest.raises(ValueError, match="integer"):
         CEDiceLoss(1)(logits, target.to(torch.complex64))
-    with pytest.raises(ValueError, match="logits must be"):
-        CEDiceLoss(1)(logits[:, :0], target)
+    for empty in (logits[:, :0], target), (logits[:0], target[:0]):
+        with pytest.raises(ValueError, match="logits must be"):
+            CEDiceLoss(1)(*empty)

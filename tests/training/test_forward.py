@@ -37,6 +37,15 @@ def test_a_mirrored_image_gets_the_mirrored_scores():
     torch.testing.assert_close(scores(model, x.flip(3), ("horizontal",)), scores(model, x, ("horizontal",)).flip(3))
 
 
+@pytest.mark.parametrize("certain", [torch.inf, -torch.inf])
+@torch.inference_mode()
+def test_a_certain_pixel_stays_certain(certain):
+    """In one channel −∞ and ∞ are probabilities 0 and 1, in the image and its mirror image alike."""
+    model = network(1)
+    model.head.bias.fill_(certain)
+    assert (scores(model, image(), ("horizontal",)) == certain).all()
+
+
 def test_inference_batch_by_batch_averages_too():
     model, grey = network(1), (255 * image()).to(torch.uint8)
     data = Tensors.of(grey[:, 0].numpy(), grey[:, 0].numpy(), torch.device("cpu"))
