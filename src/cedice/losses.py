@@ -34,7 +34,7 @@ def dice_loss(
     return _dice_loss(_compared(logits, target, ignore_index), _AXES[_known(over)])
 
 
-def log_probabilities(logits: torch.Tensor) -> torch.Tensor:
+def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
     """Logits (B, C, H, W) float32 → the logarithms of all classes' probabilities; of one channel, those of its two classes."""
     if logits.shape[1] == 1:  # σ(z) is the softmax of (0, z)
         pair = torch.cat([torch.zeros_like(logits), logits], dim=1)
@@ -61,7 +61,7 @@ def _compared(logits: torch.Tensor, target: torch.Tensor, ignore_index: int | No
     _check(logits, target)
     # float32: sums over 65,536 pixels need more than bfloat16's 8 bits. Contiguous: a softmax over a few channels that
     # lie side by side in memory is slow on a CPU.
-    log_probability = log_probabilities(logits.float().contiguous())
+    log_probability = _log_probabilities(logits.float().contiguous())
     count = log_probability.shape[1]
     narrow = target.dtype == torch.uint8 and all(0 <= label < 256 for label in (count - 1, ignore_index or 0))
     if not narrow:  # PyTorch compares hardly any other type, and a narrow one wraps around

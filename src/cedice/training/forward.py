@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from cedice.errors import CediceError
-from cedice.losses import log_probabilities
 from cedice.training.augmentation import AXES
 
 EVALUATION_BATCH = 16
@@ -85,8 +84,16 @@ def scores(model: nn.Module, image: torch.Tensor, mirror: Sequence[str]) -> torc
     dims = [AXES[axis] for axis in mirror]
     flips = [flip for count in range(len(dims) + 1) for flip in itertools.combinations(dims, count)]
     several = [model(image.flip(flip)).float().flip(flip) for flip in flips]
-    mean = torch.stack([log_probabilities(logits) for logits in several]).logsumexp(dim=0) - math.log(len(flips))
+    mean = torch.stack([_log_probabilities(logits) for logits in several]).logsumexp(dim=0) - math.log(len(flips))
     return mean[:, 1:] - mean[:, :1] if several[0].shape[1] == 1 else mean  # of one channel: the sigmoid's inverse
+
+
+def _log_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Of all classes: of the one channel's two, too, since σ(z) is the softmax of (0, z)."""
+    if logits.shape[1] == 1:
+        finite = logits.clamp(max=torch.finfo(logits.dtype).max)  # the softmax of (0, ∞) is NaN
+        logits = torch.cat([torch.zeros_like(logits), finite], dim=1)
+    return logits.log_softmax(dim=1)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
