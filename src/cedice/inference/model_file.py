@@ -1,7 +1,7 @@
 """Networks to be handed on: one file that holds all that a prediction needs, and the card that says what it is.
 
-Layout of a model file: safetensors, the network's state with all tensors of two or more axes in float16 and the rest as it
-was; the header's one entry, "cedice", is JSON with
+Layout of a model file: safetensors, the network's state with all tensors of two or more axes in float16 and the rest in
+float32, but within float16's range (`cedice.inference.half`); the header's one entry, "cedice", is JSON with
   network    the arguments of `cedice.networks.build`
   classes    the names of the labels 0, 1, …
   intensity  the fields of `Intensity`
@@ -31,6 +31,7 @@ from cedice.data.intensity import Intensity
 from cedice.described import Channel
 from cedice.errors import CediceError
 from cedice.files import replacing
+from cedice.inference import half
 from cedice.training.weights import rebuild, tensors_sha256
 
 
@@ -56,12 +57,9 @@ class Model:
 
 
 def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
-    """Write the layout above; ``arguments`` of `cedice.networks.build`. The same model gives the same bytes."""
-    state = model.network.state_dict()
-    state = {
-        name: (value.half() if value.ndim > 1 and value.is_floating_point() else value).contiguous().cpu()
-        for name, value in state.items()
-    }
+    """Write the layout above; ``arguments`` of `cedice.networks.build`. The same model gives the same bytes. CediceError for
+    a network whose numbers are beyond half precision."""
+    state = half.state(model.network)
     header = {
         "network": arguments,
         "classes": model.classes,
