@@ -111,6 +111,7 @@ def completed(tmp_path_factory):
         (("release", "small", "acdc", "ce_"), ["ce_dl"]),
         (("data", "check", "acdc"), ["acdc", "acdc-test"]),
         (("data", "add", "new", "sca"), ["scan.nii.gz", "scans"]),
+        (("evaluate", "sca"), ["scan.nii.gz", "scans"]),
         (("export", "covid"), ["covid19"]),
     ],
 )

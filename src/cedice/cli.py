@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     among = whole.add_subparsers(metavar="COMMAND")
     _predict(among)
+    _evaluate(among)
     _release(among)
     _export(among)
     data = among.add_parser("data", help="look at a data set before anything is trained")
@@ -99,6 +100,21 @@ def _predict(among: Any) -> None:
     predict.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     predict.add_argument("--probabilities", action="store_true", help="write every class's probability too")
     predict.add_argument("--overwrite", action="store_true", help="replace files that cedice did not write, too")
+
+
+def _evaluate(among: Any) -> None:
+    evaluate = _command(
+        among,
+        "evaluate",
+        commands.evaluate,
+        "hold label maps, from here or elsewhere, against the truth",
+        "Dice, IoU, pixel error, surface Dice and 95 % Hausdorff distance of every case and class, and their means.",
+        "cedice evaluate labels/ truth/ -o measures.csv",
+        "cedice evaluate heart_labels.nii.gz heart_gt.nii.gz",
+    )
+    for name, side in (("labels", "the label maps"), ("truth", "the true ones, paired by name")):
+        evaluate.add_argument(name, metavar=name.upper(), type=Path, help=f"{side}: a file, or a folder of them")
+    evaluate.add_argument("-o", "--out", metavar="FILE.csv", type=Path, help="write the table, without its means, as CSV")
 
 
 def _release(among: Any) -> None:

@@ -73,6 +73,28 @@ def export(given: Namespace) -> None:
     print(f"{given.onnx} ({given.onnx.stat().st_size / 1e6:.1f} MB)")
 
 
+def evaluate(given: Namespace) -> None:
+    """Hold label maps against the truth."""
+    from cedice.evaluation import compare
+    from cedice.files import write_csv
+
+    out = given.out
+    if out and out.suffix != ".csv":
+        raise CediceError(f"{out}: the table's name ends in .csv")
+    if out and out.exists() and not compare.is_table(out):
+        raise CediceError(f"{out}: is there, and no table of `cedice evaluate`; choose another name")
+    pairs, left_out = compare.pairs(given.labels, given.truth)
+    table, warnings, failed = compare.evaluate(pairs)
+    for kind, lines in (("warning", left_out + warnings), ("error", failed)):
+        for line in lines:
+            print(f"{kind}: {line}", file=sys.stderr)
+    print(compare.told(table))
+    if out:
+        write_csv(out, table, float_format="%.6g")
+    if failed:
+        raise CediceError(f"{len(failed)} of {len(pairs)} pairs could not be evaluated; the table is of the others")
+
+
 def check(given: Namespace) -> None:
     """Say what a data set holds and what is wrong with it."""
     from cedice import params

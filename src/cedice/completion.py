@@ -30,6 +30,8 @@ _DATASET = {"bash": "_cedice_dataset", "zsh": "_cedice_dataset"}
 _BY_DESTINATION = {
     "model": _MODEL,
     "scans": _FILE,
+    "labels": _FILE,
+    "truth": _FILE,
     "out": _FILE,
     "onnx": _FILE,
     "folder": _FILE,

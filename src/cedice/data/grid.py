@@ -15,7 +15,7 @@ import numpy as np
 from cedice.errors import CediceError
 
 Spacing = float | Literal["native"] | None
-_IN_MM = {"mm": 1.0, "meter": 1e3, "micron": 1e-3}
+IN_MM = {"mm": 1.0, "meter": 1e3, "micron": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def pixel_size(grid: Grid, place: dict[str, Any], where: object) -> tuple[float,
     CediceError, naming ``where``, where it is not known."""
     if grid.spacing == "native":
         return 1.0, 1.0
-    unit = _IN_MM.get(place["spacing_unit"])
+    unit = IN_MM.get(place["spacing_unit"])
     sizes = place["spacing_rows"], place["spacing_columns"]
     if unit is None or any(size is None or not size > 0 for size in sizes):
         raise CediceError(

@@ -37,7 +37,7 @@ def table(labels: Maps, masks: Maps, index: pd.DataFrame, classes: int) -> pd.Da
         for label in range(1, classes):
             prediction, truth = (source == label for source in maps)
             sums = {"voxel_ml": voxel, "truth": int(truth.sum()), "predicted": int(prediction.sum())}
-            rows.append(keys | {"class": label} | sums | _borders(prediction, truth, size))
+            rows.append(keys | {"class": label} | sums | borders(prediction, truth, size))
     return pd.DataFrame(rows)
 
 
@@ -47,7 +47,9 @@ def voxel_size(place: dict[str, Any], shape: tuple[int, ...]) -> tuple[float, fl
     return (place["spacing_slices"], rows, columns) if unit == "mm" and math.isfinite(place["spacing_slices"]) else None
 
 
-def _borders(prediction: np.ndarray, truth: np.ndarray, size: tuple[float, float, float] | None) -> dict[str, float]:
+def borders(prediction: np.ndarray, truth: np.ndarray, size: tuple[float, ...] | None) -> dict[str, float]:
+    """surface_dice and hd95 as the module says, of one region, bool, in a volume (D, H, W) or an image (H, W); ``size`` of a
+    voxel along the axes, in the unit of the tolerance and the distances, None where it is not known."""
     if size is None or not (prediction.any() or truth.any()):
         return {"surface_dice": math.nan, "hd95": math.nan}
     if not (prediction.any() and truth.any()):

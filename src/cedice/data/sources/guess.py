@@ -1,4 +1,5 @@
-"""Which paths of a folder are images and which are their masks, guessed from their names (`cedice.data.propose`)."""
+"""Which paths of a folder are images and which are their masks, guessed from their names (`cedice.data.propose`); and which
+label map belongs to which truth (`cedice.evaluation.compare`)."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,6 +14,7 @@ _MASKS = {"mask", "masks", "label", "labels", "gt", "seg", "segs", "segmentation
           "truth", "groundtruth", "manual", "roi"}  # fmt: skip
 _IMAGES = {"image", "images", "img", "imgs", "scan", "scans", "picture", "pictures", "photo", "photos"}
 _SPLITS = {"train", "training", "val", "validation", "test", "testing"}
+_CHANNEL = re.compile(r"_\d{4}$")  # of nnU-Net's images
 _FIELDS = ("name", "part", "piece", "rest")
 BY_HAND = (
     "write datasets.NAME into params.yaml by hand, with images and masks as in 'images/{name}.png' and 'masks/{name}.png', or "
@@ -196,3 +198,45 @@ def _affixed(values: list[str], free: list[str]) -> str:
         (tail for tail in (f"_{value.split('_')[-1]}" for value in values[:1]) if all(v.endswith(tail) for v in values)), ""
     )
     return f"{{{free.pop(0) if free else 'other'}}}{end}"
+
+
+def masks(names: list[str]) -> list[str]:
+    """Those that are named as masks are; all, where none is."""
+    return [name for name in names if _is_mask(name)] or names
+
+
+def counterparts(labels: list[str], truths: list[str]) -> dict[str, tuple[str, str]]:
+    """{case: (label map, truth)}, sorted: the `masks` whose names agree but for endings and words that say what a file is
+    (case1_labels.nii.gz, labelsTr/case1.nii.gz, case1_gt.nii); folders count where a file's own name does not tell. nnU-Net's
+    channel (case1_0000) may stand in one of the two.
+
+    CediceError for two files of one side with the same name.
+    """
+    sides = [{name: _case(name) for name in masks(side)} for side in (labels, truths)]
+    by_own_name = all(len({case[-1] for case in side.values()}) == len(side) for side in sides)
+    ours: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for side, by_case in zip(sides, (ours, theirs), strict=True):
+        for name, parts in side.items():
+            case = parts[-1] if by_own_name else "/".join(parts)
+            if (other := by_case.setdefault(case, name)) != name:
+                raise CediceError(f"{other} and {name} are both named as case {case}; take one away")
+    without_channel = {_CHANNEL.sub("", case): name for case, name in theirs.items()}
+    pairs = {}
+    for case, name in ours.items():
+        truth = theirs.get(case) or theirs.get(_CHANNEL.sub("", case)) or without_channel.get(case)
+        if truth:
+            pairs[case] = (name, truth)
+    return dict(sorted(pairs.items()))
+
+
+def _case(name: str) -> tuple[str, ...]:
+    """What a path says beside what kind of file it is."""
+    *folders, last = name.split("/")
+    parts = (*folders, last.removesuffix(_ending(last)))
+    own = tuple("_".join(piece for piece in part.split("_") if not _is_word(piece)) for part in parts)
+    return tuple(filter(None, own)) or (parts[-1],)
+
+
+def _is_word(piece: str) -> bool:
+    return piece.isalpha() and bool(_words(piece) & (_MASKS | _IMAGES))
