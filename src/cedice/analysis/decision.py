@@ -6,8 +6,8 @@ them apart, each by the test that decides the verdict:
   half    CE + DL minus CE, both at 0.5: the paper's question
   own     each at its own threshold: what the loss adds beyond the decision rule
   mixed   CE + DL at 0.5 minus CE at its own: whether the Dice term is worth more than a threshold.
-Its own threshold is chosen for every training and unit (patient, or slice where patients are unknown) on all *other* units: that
-of the highest mean foreground Dice. (Units of the same validation set, so a threshold from one's own data may differ more.)
+Its own threshold is chosen for every training and unit (patient, or slice where patients are unknown) on all *other* units:
+that of the highest mean foreground Dice. (They are units of the same validation set; on other data it may suit less well.)
 """
 
 from dataclasses import asdict
@@ -58,20 +58,17 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge(tables: Tables, units: dict[str, str], margin: float, folds: dict[str, int]) -> pd.DataFrame:
-    """One row per data set and question of `QUESTIONS`: dataset, measure (the question), unit, family, margin; `ce` and `ce_dl`,
-    the levels whose difference is the mean; `ce_threshold` and `ce_dl_threshold`, the mean over the trainings of `best`; `theory`,
-    half the best Dice of CE; then as of `cedice.analysis.verdict.judge`.
+    """One row per data set and question of `QUESTIONS`: dataset, measure (the question), unit, family, margin; `ce` and
+    `ce_dl`, the levels whose difference is the mean; `ce_threshold` and `ce_dl_threshold`, the mean over the trainings of `best`;
+    `theory`, half the best Dice of CE; then as of `cedice.analysis.verdict.judge`.
 
     ``tables``: of `cedice.evaluation.thresholds` by (data set, loss, seed); ``units``, ``folds``: by data set."""
     rows = []
     for dataset in dict.fromkeys(key[0] for key in tables):
         by_threshold = {key[1:]: scores(table) for key, table in tables.items() if key[0] == dataset}
         own = {key: patients(table) for key, table in by_threshold.items()}
-        for table in own.values():
-            table["mixed"] = table["half"]
-        for key in own:
-            if key[0] == BASE:
-                own[key]["mixed"] = own[key]["own"]
+        for (loss, _), table in own.items():
+            table["mixed"] = table["own" if loss == BASE else "half"]
         thresholds = {
             f"{loss}_threshold": float(np.mean([best(table) for key, table in by_threshold.items() if key[0] == loss]))
             for loss in (BASE, OTHER)

@@ -26,7 +26,7 @@ def repro(commands: Sequence[Targets], jobs: int = 1, told: Callable[[int], None
         while running or (waiting and not status and not interrupted):
             if waiting and len(running) < jobs and not status and not interrupted:
                 command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *waiting.pop(0)]
-                # The turn of this checkout (`repro.alone`) is theirs as well.
+                # With what is inheritable of this process: the lock of the checkout.
                 running.append(subprocess.Popen(command, start_new_session=True, close_fds=False, env=threads | os.environ))
                 continue
             for process in [each for each in running if each.poll() is not None]:

@@ -9,14 +9,12 @@ Trainings run side by side, a core each (`--jobs`), which on a CPU does half as 
 """
 
 import argparse
-import contextlib
-import fcntl
 import itertools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,12 +24,14 @@ from cedice import machine, params, paths
 from cedice.errors import CediceError, reported
 from cedice.evaluation import gather, record
 from cedice.files import write_text
+from cedice.locks import locked
 from cedice.params import Params
 from cedice.paths import Training
 from cedice.pipeline import processes
 from cedice.protocol import Study
 
 _GATHERED = ("download", "preprocess", "train", "evaluate", "gather")
+LOCK = ".make-lock"  # of a checkout
 _MEMORY = 3e9  # bytes that a training of 8 channels may take, with what evaluates it
 
 
@@ -64,7 +64,8 @@ def repro(study: str, jobs: int) -> int:
     if not settings.epochs:
         raise CediceError(f"params.yaml: {study}.epochs names no data set yet; see docs/own-data.md")
     namings = list(params.NAMINGS) if study in project.mixture.studies else []
-    with alone():
+    with locked(Path(LOCK), f"make {study}") as descriptor:
+        os.set_inheritable(descriptor, True)  # DVC and its stages hold the lock as long as they live
         for left in Path("reports").glob("*/dvc.yaml"):
             left.unlink()
         if study in project.run.studies:
@@ -111,23 +112,6 @@ def missing(project: Params, study: str) -> list[Group]:
             if seeds:
                 groups.setdefault((tuple(losses), seeds), []).append(dataset)
     return [Group(datasets, list(losses), list(seeds)) for (losses, seeds), datasets in groups.items()]
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Within, no other run of this module works in the checkout: it waits for its turn, and says so. The system ends the turn
-    when this process and all that it started have ended."""
-    folder = os.open(".", os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting: another make works in this checkout", file=sys.stderr, flush=True)
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        os.set_inheritable(folder, True)
-        yield
-    finally:
-        os.close(folder)
 
 
 def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Callable[[Group], None]) -> int:
