@@ -64,7 +64,7 @@ def test_what_is_there(given):
     assert not found.problems
     assert found.lines == [
         "10 volumes or images of 10 patients, 20 slices of 50×40 pixels",
-        "spacing: 3 between slices, 0.75 × 0.5 in them, of unknown unit",
+        "spacing: 3 between slices, 0.75 × 0.5 in them, of unknown unit; cut along the third axis of the files",
         found.lines[2],
         "classes: background 97.51%, square 2.49%",
         "slices without foreground: 10; without each class: 10 square",

@@ -12,6 +12,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from cedice.data.phantoms import cardiac
 from cedice.data.reading import Scan
+from cedice.errors import CediceError
 from cedice.inference import model_file, released
 from cedice.inference.orientation import turn
 
@@ -88,7 +89,6 @@ THIN, THICK = (1.0, 1.0, 1.0), (1.0, 1.0, 8.0)
     [
         (scan("RAS", THICK), "LPS", "LPS"),
         (scan("PSR", THIN), "LPS", "LPS"),  # as fine along every axis, so it may be cut along any
-        (scan("SLP", (8.0, 1.0, 1.0)), "LPS", "LPS"),  # taken in axial slices, stored otherwise
         (scan("PSR", THICK), "LPS", "PIR"),  # sagittal slices stay whole, and stand upright
         (scan("LSA", THICK), "LPS", "LIA"),  # a short axis as scanners give it
         (scan("RSP", None), "LPS", "LPS"),
@@ -99,14 +99,20 @@ THIN, THICK = (1.0, 1.0, 1.0), (1.0, 1.0, 8.0)
     ],
 )
 def test_which_way_a_scan_is_turned(given, axes, expected):
-    assert turn(given, axes, assumed=False).axes == expected
+    assert turn(given, axes, assumed=True).axes == expected
 
 
 def test_what_is_known_needs_no_warning():
     assert turn(scan("RAS", THICK), "LPS", assumed=False).warning == ""
     assert turn(scan("LPS", THICK), "LPS", assumed=True).warning == ""
     assert "assumed" in turn(scan("RAS", THICK), "LPS", assumed=True).warning
-    assert "its slices not as the network's" in turn(scan("LSA", THICK), "LPS", assumed=False).warning
+    assert "follow each other from front to back (LSA)" in turn(scan("LSA", THICK), "LPS", assumed=True).warning
+
+
+@pytest.mark.parametrize("given", [scan("LSA", THICK), scan("RSA", None, slices=1)])
+def test_slices_that_cannot_be_cut_as_a_known_networks_are_refused(given):
+    with pytest.raises(CediceError, match=r"x\.nii: its slices follow each other from front to back .* feet to head \(LPS\)"):
+        turn(given, "LPS", assumed=False)
 
 
 @pytest.mark.parametrize(("name", "axes"), [("acdc", "LPS"), ("covid19", "PLS")])

@@ -31,7 +31,8 @@ class Case:
 class Volume:
     """Voxels of one case: image (slices, height, width) float32 scaled to 0–255 by the source's intensity rule; mask of
     the same shape, uint8 labels; spacing (between slices, between rows, between columns) in ``unit``, None if unknown;
-    ``axes``: where the file's x, y and z point to ("LPS"), "" if unknown; ``warning``: "" or one line about the image."""
+    ``axes``: where the slices' x, y and z point to ("LPS"), "" if unknown; ``warning``: "" or one line about the image;
+    ``cut``: the file's axis, 0 to 2, that the slices follow, None of a picture."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -39,6 +40,7 @@ class Volume:
     unit: str
     axes: str = ""
     warning: str = ""
+    cut: int | None = None
 
 
 @dataclass(frozen=True)

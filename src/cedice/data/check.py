@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cedice.data import archives, preprocess, reading
+from cedice.data import archives, place, preprocess, reading
 from cedice.data.cases import Case
 from cedice.data.duplicates import duplicates
 from cedice.data.grid import Grid
@@ -24,6 +24,7 @@ from cedice.errors import CediceError
 
 _LOOKED_INTO = 20  # files whose own intensities are read, evenly spaced: reading is what takes the time
 _NAMED = 5  # of a kind
+_Cuts = Counter[str]  # by the ordinal of a file's axis
 _CLIPPED = 0.9  # of all pixels, at one end of the window: so much is no air and no bone
 
 
@@ -46,7 +47,7 @@ def check(source: Source, split: str, enough: int, grid: Grid = Grid(SIZE)) -> F
     with _unpacked(source) as (root, remarks):
         cases, problems = _cases(source, root)
         total = len(cases)
-        builder, cases, headers, unread = _read(source, cases, grid)
+        builder, cases, cuts, headers, unread = _read(source, cases, grid)
         problems = [*grouped(problems, root, total), *grouped(unread, root, total)]
         if not cases:
             return Findings(remarks, [], problems, None)
@@ -59,12 +60,13 @@ def check(source: Source, split: str, enough: int, grid: Grid = Grid(SIZE)) -> F
     if not problems:  # else what cannot be read is why somebody lacks
         problems = _unreported(source, slices)
     pairs = duplicates(slices)
-    lines = [*_counts(source, slices), *lines, *_classes(source, slices), _split(source, slices, split), *remarks]
+    lines = [*_counts(source, slices, cuts), *lines, *_classes(source, slices), _split(source, slices, split), *remarks]
     compared = len(slices.rows("train", 0)) * len(slices.rows("val", 0))
     lines.append(f"duplicates: {len(pairs)} {_noun(len(pairs), 'pair')} of slices across the split, of {compared:,}")
     warnings = [
         *_few(source, slices, enough),
         *_leaks(slices),
+        *_mixed_cuts(cuts),
         *_orientations(slices.index),
         *headers,
         *_clipped(source, slices),
@@ -99,9 +101,13 @@ def _cases(source: Source, root: Path) -> tuple[list[Case], list[str]]:
         return [], [str(error)]
 
 
-def _read(source: Source, cases: list[Case], grid: Grid) -> tuple[preprocess.SliceBuilder, list[Case], list[str], list[str]]:
-    """All slices; the cases that can be read; what is to be said of their headers; why the others cannot be read."""
+def _read(
+    source: Source, cases: list[Case], grid: Grid
+) -> tuple[preprocess.SliceBuilder, list[Case], _Cuts, list[str], list[str]]:
+    """All slices; the cases that can be read; how often each axis is cut along; what is to be said of their headers; why the
+    others cannot be read."""
     builder, read, headers, problems = preprocess.SliceBuilder(len(source.classes), grid), [], [], []
+    cuts: _Cuts = Counter()
     for case in tqdm(cases, desc=f"check {source.name}", unit="volume", disable=None):
         try:
             volume = source.read(case)
@@ -110,9 +116,11 @@ def _read(source: Source, cases: list[Case], grid: Grid) -> tuple[preprocess.Sli
             problems.append(str(error))
             continue
         read.append(case)
+        if volume.cut is not None:
+            cuts[place.ORDINALS[volume.cut]] += 1
         if volume.warning:
             headers.append(f"{case.image}: {volume.warning}")
-    return builder, read, headers, problems
+    return builder, read, cuts, headers, problems
 
 
 def grouped(lines: Sequence[str], root: Path, total: int) -> list[str]:
@@ -136,7 +144,7 @@ def grouped(lines: Sequence[str], root: Path, total: int) -> list[str]:
     return told
 
 
-def _counts(source: Source, slices: Slices) -> list[str]:
+def _counts(source: Source, slices: Slices, cuts: _Cuts) -> list[str]:
     index = slices.index
     sizes = Counter(f"{width}×{height}" for width, height in zip(index["native_width"], index["native_height"], strict=True))
     (most, _), *others = sizes.most_common()
@@ -144,11 +152,17 @@ def _counts(source: Source, slices: Slices) -> list[str]:
     patients = f" of {index['patient'].nunique()} patients" if source.patients_known else ""
     line = f"{index['volume'].nunique()} volumes or images{patients}, {len(index)} slices of {size}"
     spacings = index[["spacing_slices", "spacing_rows", "spacing_columns"]].astype(float)
+    cut = f"; cut along the {' or the '.join(cuts)} axis of the files" if cuts else ""
     if spacings.isna().all(axis=None):
-        return [line, "spacing: not known"]
+        return [line, f"spacing: not known{cut}"]
     ends = [" to ".join(dict.fromkeys(f"{end:.3g}" for end in (column.min(), column.max()))) for _, column in spacings.items()]
     units = "/".join("of unknown unit" if unit in ("", "unknown") else unit for unit in sorted(set(index["spacing_unit"])))
-    return [line, f"spacing: {ends[0]} between slices, {ends[1]} × {ends[2]} in them, {units}"]
+    return [line, f"spacing: {ends[0]} between slices, {ends[1]} × {ends[2]} in them, {units}{cut}"]
+
+
+def _mixed_cuts(cuts: _Cuts) -> list[str]:
+    told = ", ".join(f"{number} {'file' if number == 1 else 'files'} along the {axis}" for axis, number in cuts.most_common())
+    return [f"slices are cut along different axes of the files ({told}): do all show the same view?"] if len(cuts) > 1 else []
 
 
 def _intensities(source: Source, cases: list[Case]) -> str:

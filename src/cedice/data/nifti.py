@@ -46,23 +46,28 @@ class NiftiVolume(place.Place):
 
     voxels: np.ndarray
 
+    @property
+    def cut(self) -> int:
+        """The axis along which it is cut into slices."""
+        return place.slicing_axis(self.voxels.shape, self.spacing)
+
 
 def read(path: Path) -> NiftiVolume:
     """A 3-D volume (NIfTI-1 or NIfTI-2, gzipped or not, whatever its name); a 2-D slice is one of a single plane, and further
     axes of length 1 are left out. Voxels of 8 or 16 bits with a slope or intercept are float32.
 
-    Raises CediceError for a damaged or unreadable file, one of more axes, an empty axis, more than `VOXELS_LIMIT` voxels
-    (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), an affine that maps to no
-    space, and too little memory.
+    Raises CediceError for a damaged or unreadable file, one of more axes, an empty axis, voxels that are a mere line, more than
+    `VOXELS_LIMIT` of them (before they are read), voxels that are no real numbers, or NaN or infinite (as float32), an affine
+    that maps to no space, and too little memory.
     """
     with _opened(path) as (image, zipped):
         _check_header(image, path)
         stored = image.dataobj
         if zipped is not None:  # nibabel stops at the last voxel, before the checksum
             stored = type(image).from_bytes(_unzipped(image, zipped, path)).dataobj
-        voxels = _voxels(stored).reshape(_three(image.shape))
-        _check_finite(voxels, path)
-        return NiftiVolume(**vars(place.of(image.header)), voxels=voxels)
+        volume = NiftiVolume(**vars(place.of(image.header)), voxels=_voxels(stored).reshape(_three(image.shape)))
+        _check_finite(volume, path)
+        return volume
 
 
 @contextmanager
@@ -105,12 +110,13 @@ def _voxels(stored: nibabel.arrayproxy.ArrayProxy) -> np.ndarray:
     return voxels
 
 
-def _check_finite(voxels: np.ndarray, path: Path) -> None:
+def _check_finite(volume: NiftiVolume, path: Path) -> None:
     """Slice by slice, for memory's sake; what float32 cannot hold is infinite to everything that follows."""
-    if voxels.dtype.kind != "f":
+    if volume.voxels.dtype.kind != "f":
         return
+    slices = np.moveaxis(volume.voxels, volume.cut, 0)
     with np.errstate(over="ignore"):
-        bad = [int(np.count_nonzero(~np.isfinite(plane.astype(np.float32)))) for plane in np.moveaxis(voxels, 2, 0)]
+        bad = [int(np.count_nonzero(~np.isfinite(plane.astype(np.float32)))) for plane in slices]
     if total := sum(bad):
         first = next(number for number, count in enumerate(bad) if count)
         raise CediceError(f"{path}: {total} voxels are NaN or infinite, the first in slice {first}; repair the file")
@@ -126,6 +132,8 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         raise CediceError(f"{path}: {len(shape)}-D {shape}, but one volume or slice a file is needed; split the series first")
     if min(shape) < 1:
         raise CediceError(f"{path}: empty volume {shape}; get it again")
+    if _three(shape).count(1) > 1:
+        raise CediceError(f"{path}: a line of voxels {shape}, but a slice is needed; get it again")
     if prod(shape) > VOXELS_LIMIT:
         raise CediceError(f"{path}: declares {shape} voxels, more than the {VOXELS_LIMIT} that are read; get it again")
     if kind.kind not in "iuf":
@@ -141,6 +149,16 @@ def _unzipped(image: nibabel.Nifti1Image, file: gzip.GzipFile, path: Path) -> by
     if len(file.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # and so to the checksum
         raise CediceError(f"{path}: goes on after the {size} bytes that its header declares; get it again")
     return content
+
+
+def sliced(voxels: np.ndarray, cut: int) -> np.ndarray:
+    """Voxels (x, y, z) as slices (slices, height, width) along the axis ``cut``: of the other two the first is the width."""
+    return np.moveaxis(voxels, cut, 2).transpose(2, 1, 0)
+
+
+def stacked(slices: np.ndarray, cut: int) -> np.ndarray:
+    """The inverse of `sliced`; of (slices, height, width, c) too, as (x, y, z, c)."""
+    return np.moveaxis(slices.swapaxes(0, 2), 2, cut)
 
 
 def turn(voxels: np.ndarray, from_axes: str, to_axes: str) -> np.ndarray:

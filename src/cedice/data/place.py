@@ -1,4 +1,4 @@
-"""Where a NIfTI header says that its voxels lie: their size and the directions of their axes."""
+"""Where a NIfTI header says that its voxels lie: their size, the directions of their axes, and the axis that slices follow."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,12 @@ import nibabel
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
+ORDINALS = ("first", "second", "third")  # of a file's axes
 _AGREE = 1e-3  # relative: float32 in both places
 _HALFWAY = 0.02  # of an axis of length 1: closer than a degree to the middle of two directions
 _RIGHT_ANGLES = 1e-3  # of the volume of a voxel
+_THICK = 2  # times the middle edge of a voxel: such a volume was taken in slices, and is never cut across them
+_LONGER = 1.2  # times the middle edge: square pixels are not told apart by rounding
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,35 @@ def of(header: nibabel.Nifti1Header) -> Place:
     # Of a single slice pixdim has no thickness, the affine may.
     spacing = (zooms[0], zooms[1], zooms[2] if len(zooms) > 2 else float(sizes[2]))
     return Place(affine, forms, _axes(header, affine), spacing, unit, warning)
+
+
+def slicing_axis(shape: tuple[int, ...], spacing: tuple[float, float, float] | None) -> int:
+    """The axis, 0 to 2, along which a volume is cut into slices, in training and prediction alike: the one of length 1 (of a
+    single slice), else the one along which voxels are thick, else the last."""
+    if 1 in shape:
+        return shape.index(1)
+    thick = thick_axis(spacing)
+    return 2 if thick is None else thick
+
+
+def thick_axis(spacing: tuple[float, float, float] | None, times: float = _THICK) -> int | None:
+    """The axis along which voxels are at least ``times`` as long as along any other; None without one."""
+    if spacing is None:
+        return None
+    *_, middle, longest = sorted(spacing)
+    return spacing.index(longest) if longest >= times * middle else None
+
+
+def doubtful_cut(shape: tuple[int, ...], spacing: tuple[float, float, float] | None) -> str:
+    """ "" or a line on a volume whose voxels are longest along another axis than the one that it is cut along."""
+    cut, longest = slicing_axis(shape, spacing), thick_axis(spacing, _LONGER)
+    if 1 in shape or spacing is None or longest is None or longest == cut:
+        return ""
+    size = " × ".join(f"{edge:.3g}" for edge in spacing)
+    return (
+        f"cut along its {ORDINALS[cut]} axis, though voxels of {size} are longest along the {ORDINALS[longest]}: "
+        "store the axis along which the slices were taken last"
+    )
 
 
 def _unit(header: nibabel.Nifti1Header) -> str:

@@ -121,8 +121,9 @@ def _values(masks: list[Path]) -> tuple[Counter[int], float]:
     values: Counter[int] = Counter()
     slices = 0
     for path in masks:
-        mask = nifti.read(path).voxels if reading.is_volume(path) else pictures.read_mask(path)
-        slices += mask.shape[2] if mask.ndim == 3 else 1
+        volume = nifti.read(path) if reading.is_volume(path) else None
+        mask = volume.voxels if volume else pictures.read_mask(path)
+        slices += mask.shape[volume.cut] if volume else 1
         found, pixels = np.unique(np.rint(mask) if mask.dtype.kind == "f" else mask, return_counts=True)
         values.update(dict(zip(map(int, found[: _VALUES + 1]), map(int, pixels), strict=False)))
         if len(values) > _VALUES:

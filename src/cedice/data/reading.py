@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cedice.data import nifti, pictures
+from cedice.data import nifti, pictures, place
 from cedice.data.cases import Case, Groups, Volume, to_labels
 from cedice.data.intensity import Intensity
 from cedice.described import Channel
@@ -18,7 +18,8 @@ _CUBIC_MM = {"mm": 1.0, "meter": 1e9, "micron": 1e-9}
 
 
 def volume(case: Case, intensity: Intensity, groups: Groups) -> Volume:
-    """Two NIfTI files; slices are the planes of the image's first two axes. The mask is turned as both headers say.
+    """Two NIfTI files, cut into slices along the axis that `place.slicing_axis` gives of the image. The mask is turned as both
+    headers say.
 
     CediceError for whatever is wrong with a file, and for a mask that lies elsewhere.
     """
@@ -30,9 +31,10 @@ def volume(case: Case, intensity: Intensity, groups: Groups) -> Volume:
     labels = to_labels(nifti.onto(mask, scan, case.mask), case.mask, groups)
     _check_shapes(scan.voxels, labels, case)
     image = intensity.scale(scan.voxels, case.image)
-    spacing = None if scan.spacing is None else (scan.spacing[2], scan.spacing[1], scan.spacing[0])
-    warning = "; ".join(filter(None, (scan.warning, intensity.doubt(scan.voxels))))
-    return Volume(image.transpose(2, 1, 0), labels.transpose(2, 1, 0), spacing, scan.unit, scan.axes, warning)
+    axes, spacing = _cut_last(scan)
+    doubts = (scan.warning, place.doubtful_cut(image.shape, scan.spacing), intensity.doubt(scan.voxels))
+    slices = nifti.sliced(image, scan.cut), nifti.sliced(labels, scan.cut)
+    return Volume(*slices, spacing and spacing[::-1], scan.unit, axes, "; ".join(filter(None, doubts)), scan.cut)
 
 
 def picture(case: Case, intensity: Intensity, groups: Groups, channel: Channel | None = None) -> Volume:
@@ -62,9 +64,9 @@ def _check_shapes(image: np.ndarray, mask: np.ndarray, case: Case) -> None:
 
 @dataclass(frozen=True)
 class Scan:
-    """One file to predict: ``image`` (slices, height, width) as it was stored; of a volume, a slice is a plane of the file's
-    first two axes, as in training. ``voxel_ml`` is one voxel's volume and ``spacing`` its edges (x, y, z) in ``unit``, None
-    where the file does not say; ``axes``: where the file's x, y and z point to ("LPS"), "" if unknown; ``warning``: of the
+    """One file to predict: ``image`` (slices, height, width) as it was stored, cut along the file's axis ``cut`` as training
+    cuts it. ``voxel_ml`` is one voxel's volume, None where the file does not say. ``axes``: where the slices' x, y and z point
+    to ("LPS"), "" if unknown; ``spacing``: a voxel's edges along these in ``unit``, None if unknown; ``warning``: of the
     header, "" or one line."""
 
     file: Path
@@ -75,6 +77,7 @@ class Scan:
     warning: str = ""
     spacing: tuple[float, float, float] | None = None
     unit: str = "unknown"
+    cut: int = 2
 
     @property
     def is_volume(self) -> bool:
@@ -88,8 +91,15 @@ def scan(path: Path, channel: Channel | None = None) -> Scan:
     stored = nifti.read(path)
     unit = _CUBIC_MM.get(stored.unit)
     voxel_ml = prod(stored.spacing) * unit / 1000 if unit and stored.spacing else None
-    image = stored.voxels.transpose(2, 1, 0)
-    return Scan(path, scan_name(path), image, voxel_ml, stored.axes, stored.warning, stored.spacing, stored.unit)
+    image, (axes, spacing) = nifti.sliced(stored.voxels, stored.cut), _cut_last(stored)
+    return Scan(path, scan_name(path), image, voxel_ml, axes, stored.warning, spacing, stored.unit, stored.cut)
+
+
+def _cut_last(stored: nifti.NiftiVolume) -> tuple[str, tuple[float, float, float] | None]:
+    """Axes and spacing of a volume's slices: those of the file, the one that it is cut along last."""
+    x, y = (axis for axis in range(3) if axis != stored.cut)
+    axes = "".join(stored.axes[axis] for axis in (x, y, stored.cut)) if stored.axes else ""
+    return axes, stored.spacing and (stored.spacing[x], stored.spacing[y], stored.spacing[stored.cut])
 
 
 def is_scan(path: Path) -> bool:

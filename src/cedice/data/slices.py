@@ -5,7 +5,8 @@ Layout of `data/<study>/slices/<data set>.npz` (compressed, no pickle): `images`
 slices' own pixels, slice after slice in one row (`flat`). `<data set>.csv` has the same N rows in the same order: slice,
 volume, patient, frame, split ("train" or "val"; or fold, 0 to 4, where the study's split is folds), native_height,
 native_width (pixels), spacing_slices, spacing_rows, spacing_columns (in spacing_unit, "unknown" where a file names none; empty
-for plain images), axes (where the file's x, y and z point to, as in "LPS"; empty where that is unknown, and for plain images),
+for plain images), axes (where the slices' x, y and z point to, as in "LPS": the last is the direction that slices follow; empty
+where that is unknown, and for plain images),
 and pixels_1 … pixels_C−1, the foreground pixels per class in the mask that is measured: `native`, or else `masks`.
 """
 

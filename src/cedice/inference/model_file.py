@@ -7,7 +7,8 @@ float32, but within float16's range (`cedice.inference.half`); the header's one 
   intensity  the fields of `Intensity`
   size       pixels per side of the slices that the network was trained on
   spacing    of their pixels in mm, "native", or null where slices are resized (`cedice.data.grid`)
-  axes       where these slices' x, y and z pointed to (`cedice.inference.orientation`); "" if that is unknown, or differed
+  axes       where these slices' x, y and z pointed to, z being the direction that slices follow
+             (`cedice.inference.orientation`); "" if that is unknown, or differed
   axes_assumed  true where axes rests on no header: the training data had none, or had lost theirs
   channel    of colour images: grey, red, green or blue; null where the training data were grey
   mirror     the axes along which probabilities are averaged over mirror images (`cedice.training.forward.scores`)

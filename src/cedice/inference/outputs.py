@@ -33,9 +33,9 @@ def write(
     """
     label_file, preview_file, *probabilities_file = (folder / name for name in names(scan.file, probabilities is not None))
     if scan.is_volume:
-        nifti.write_onto(label_file, labels.transpose(2, 1, 0), scan.file)
+        nifti.write_onto(label_file, nifti.stacked(labels, scan.cut), scan.file)
         if probabilities is not None:
-            nifti.write_onto(probabilities_file[0], probabilities.transpose(3, 2, 0, 1), scan.file)
+            nifti.write_onto(probabilities_file[0], nifti.stacked(probabilities.transpose(0, 2, 3, 1), scan.cut), scan.file)
     else:
         picture = Image.fromarray(labels[0], mode="P")
         picture.putpalette([round(255 * part) for label in range(len(classes)) for part in to_rgb(_colour(label))])
