@@ -76,10 +76,12 @@ def locate(source: Source) -> list[tuple[str, Path]]:
 
 def unpack(source: Source, located: list[tuple[str, Path]], folder: Path) -> list[str]:
     """Put what ``source`` needs of the ``located`` parts into ``folder``, in its canonical layout; lines on what of a person's
-    own files is left out. Raises CediceError."""
+    own files, and after an archive's end, is left out. Raises CediceError."""
     remarks = []
     for part, (_, archive) in zip(source.parts, located, strict=True):
-        tree = _take(source, part, archive, folder)
+        tree, remark = _take(source, part, archive, folder)
+        if remark:
+            remarks.append(f"{archive.name}: {remark}")
         if part.path:  # of a published archive, what it holds besides is known
             remarks += left_out(source, tree)
     return remarks
@@ -138,13 +140,13 @@ def _download(source: Source, part: Part) -> Path:
         ) from error
 
 
-def _take(source: Source, part: Part, archive: Path, new: Path) -> Tree:
-    """Put what is needed of a part into ``new``; all that it holds."""
+def _take(source: Source, part: Part, archive: Path, new: Path) -> tuple[Tree, str]:
+    """Put what is needed of a part into ``new``; all that it holds, and "" or a line on the archive."""
     if archive.is_dir():
-        return _copy_folder(source, part, archive, new)
+        return _copy_folder(source, part, archive, new), ""
     if name := source.canonical(archive.name):  # no archive, but the very file
         _store(partial(io.FileIO, archive), archive.stat().st_size, new / name, archive.name)
-        return Tree({archive.name: archive})
+        return Tree({archive.name: archive}), ""
     return _unpack(source, archive, new)
 
 
@@ -161,15 +163,15 @@ def _copy_folder(source: Source, part: Part, folder: Path, new: Path) -> Tree:
     return tree
 
 
-def _unpack(source: Source, archive: Path, new: Path) -> Tree:
-    with packed.members(archive) as everything:
+def _unpack(source: Source, archive: Path, new: Path) -> tuple[Tree, str]:
+    with packed.members(archive) as (everything, remark):
         members = [(composed(member.name), member) for member in everything if not is_shadow(member.name)]
         wanted = [(name, member) for inside, member in members if (name := source.canonical(inside))]
         for name, member in tqdm(wanted, desc=f"unpack {archive.name}", unit="file", disable=None):
             _store(member.open, member.size, new / name, f"{archive.name}: {member.name}")
     if not wanted:
         raise CediceError(f"{archive}: holds no file of {source.name}; is it another archive? {source.advice}")
-    return Tree(dict.fromkeys(sorted(inside for inside, _ in members), archive))
+    return Tree(dict.fromkeys(sorted(inside for inside, _ in members), archive)), remark
 
 
 def _store(opener: Callable[[], IO[bytes]], size: int, target: Path, origin: str) -> None:

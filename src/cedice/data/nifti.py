@@ -24,7 +24,7 @@ from nibabel.orientations import (
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from cedice.data import contents, place
+from cedice.data import contents, place, trailing
 from cedice.errors import CediceError, within_memory
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it would say of a header, the one line says
@@ -42,9 +42,10 @@ _TRAILING_LIMIT = 2**20  # bytes that may follow the voxels
 
 @dataclass(frozen=True)
 class NiftiVolume(place.Place):
-    """``voxels`` in the file's own axis order and type (x, y, z), and where they lie."""
+    """``voxels`` in the file's own axis order and type (x, y, z), and where they lie; ``remark``: "" or a line on the file."""
 
     voxels: np.ndarray
+    remark: str
 
     @property
     def cut(self) -> int:
@@ -62,10 +63,11 @@ def read(path: Path) -> NiftiVolume:
     """
     with _opened(path) as (image, zipped):
         _check_header(image, path)
-        stored = image.dataobj
+        stored, remark = image.dataobj, ""
         if zipped is not None:  # nibabel stops at the last voxel, before the checksum
-            stored = type(image).from_bytes(_unzipped(image, zipped, path)).dataobj
-        volume = NiftiVolume(**vars(place.of(image.header)), voxels=_voxels(stored).reshape(_three(image.shape)))
+            content, remark = _unzipped(image, zipped, path)
+            stored = type(image).from_bytes(content).dataobj
+        volume = NiftiVolume(**vars(place.of(image.header)), voxels=_voxels(stored).reshape(_three(image.shape)), remark=remark)
         _check_finite(volume, path)
         return volume
 
@@ -82,8 +84,7 @@ def _opened(path: Path) -> Iterator[tuple[nibabel.Nifti1Image, gzip.GzipFile | N
             if first[:2] == _GZIP:
                 file = zipped = files.enter_context(gzip.open(file))
                 first = None  # from here on: of what is in it
-                first = file.read(contents.FIRST)
-                file.seek(0)
+                first = zipped.peek(contents.FIRST)[: contents.FIRST]  # `read` would look beyond the end of a small file
             kind = nibabel.Nifti2Image if first[:4] in _NIFTI2 else nibabel.Nifti1Image
             yield kind.from_stream(file), zipped
     except _DAMAGE as error:
@@ -142,13 +143,15 @@ def _check_header(image: nibabel.Nifti1Image, path: Path) -> None:
         raise CediceError(f"{path}: its affine maps the voxels to no space; repair the header")
 
 
-def _unzipped(image: nibabel.Nifti1Image, file: gzip.GzipFile, path: Path) -> bytes:
+def _unzipped(image: nibabel.Nifti1Image, file: gzip.GzipFile, path: Path) -> tuple[bytes, str]:
+    """The file's content; "" or a line on what follows it."""
     size = int(image.dataobj.offset) + prod(image.shape) * image.get_data_dtype().itemsize
     file.seek(0)
     content = file.read(size)
-    if len(file.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # and so to the checksum
+    follows, remark = trailing.read(file.read, _TRAILING_LIMIT)  # and so to the checksum
+    if follows == _TRAILING_LIMIT:
         raise CediceError(f"{path}: goes on after the {size} bytes that its header declares; get it again")
-    return content
+    return content, remark
 
 
 def sliced(voxels: np.ndarray, cut: int) -> np.ndarray:

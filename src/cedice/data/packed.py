@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cedice.data import trailing
 from cedice.errors import CediceError
 
 MEMBERS_LIMIT = 100_000
@@ -46,8 +47,9 @@ class Member:
 
 
 @contextmanager
-def members(archive: Path) -> Iterator[list[Member]]:
-    """The files of a zip or tar (gzip, bzip2, xz or plain), in its order, to be read while the block lasts.
+def members(archive: Path) -> Iterator[tuple[list[Member], str]]:
+    """(The files of a zip or tar (gzip, bzip2, xz or plain), in its order, to be read while the block lasts; "" or a line on
+    what follows its end.)
 
     Raises CediceError, also for what is found while reading, where the archive is damaged, encrypted, empty or no archive, and
     where any member at all has an absolute path or one with "..", is a link or device, has the name of another (upper or
@@ -55,15 +57,16 @@ def members(archive: Path) -> Iterator[list[Member]]:
     """
     try:
         with ExitStack() as opened:
+            remark = ""
             if zipfile.is_zipfile(archive):
                 found = _zipped(archive, opened)
             elif tarfile.is_tarfile(archive):
-                found = _tarred(archive, opened)
+                found, remark = _tarred(archive, opened)
             else:
                 raise CediceError(f"{archive}: not a whole, readable zip or tar; get it again")
             if not found:
                 raise CediceError(f"{archive}: holds no files; get it again")
-            yield found
+            yield found, remark
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # that one: a seek before the start
             raise  # the disk's, not the archive's
@@ -94,16 +97,20 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/")
 
 
-def _tarred(archive: Path, opened: ExitStack) -> list[Member]:
+def _tarred(archive: Path, opened: ExitStack) -> tuple[list[Member], str]:
     file = opened.enter_context(tarfile.open(archive))  # noqa: SIM115
     guard, found = _Guard(archive), []
     for info in file:
         guard.check(info.name, info.size, info.isdir(), info.isreg() or info.isdir())
         if not info.isdir():
-            found.append(Member(info.name, info.size, partial(file.extractfile, info)))  # type: ignore[arg-type]  # a plain file: never None
-    if len(file.fileobj.read(_TRAILING_LIMIT)) == _TRAILING_LIMIT:  # to the compression's checksum, before which tarfile stops
+            found.append(Member(PurePosixPath(info.name).as_posix(), info.size, partial(file.extractfile, info)))  # type: ignore[arg-type]  # a plain file: never None
+    assert file.fileobj is not None
+    follows, remark = trailing.read(
+        file.fileobj.read, _TRAILING_LIMIT
+    )  # to the compression's checksum, before which tarfile stops
+    if follows == _TRAILING_LIMIT:
         raise CediceError(f"{archive}: goes on after its last member; get it again")
-    return found
+    return found, remark
 
 
 class _Guard:

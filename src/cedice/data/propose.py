@@ -88,7 +88,7 @@ def _files(path: Path) -> Iterator[dict[str, Path]]:
     if path.is_dir():
         yield walk(path).files
         return
-    with tempfile.TemporaryDirectory() as scratch, packed.members(path) as members:
+    with tempfile.TemporaryDirectory() as scratch, packed.members(path) as (members, _):
         files = {}
         for member in members:
             if is_shadow(member.name):

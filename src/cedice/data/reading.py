@@ -32,7 +32,8 @@ def volume(case: Case, intensity: Intensity, groups: Groups) -> Volume:
     _check_shapes(scan.voxels, labels, case)
     image = intensity.scale(scan.voxels, case.image)
     axes, spacing = _cut_last(scan)
-    doubts = (scan.warning, place.doubtful_cut(image.shape, scan.spacing), intensity.doubt(scan.voxels))
+    said = scan.remark, mask.remark and f"its mask: {mask.remark}"
+    doubts = (scan.warning, *said, place.doubtful_cut(image.shape, scan.spacing), intensity.doubt(scan.voxels))
     slices = nifti.sliced(image, scan.cut), nifti.sliced(labels, scan.cut)
     return Volume(*slices, spacing and spacing[::-1], scan.unit, axes, "; ".join(filter(None, doubts)), scan.cut)
 
@@ -67,7 +68,7 @@ class Scan:
     """One file to predict: ``image`` (slices, height, width) as it was stored, cut along the file's axis ``cut`` as training
     cuts it. ``voxel_ml`` is one voxel's volume, None where the file does not say. ``axes``: where the slices' x, y and z point
     to ("LPS"), "" if unknown; ``spacing``: a voxel's edges along these in ``unit``, None if unknown; ``warning``: of the
-    header, "" or one line."""
+    file, "" or one line."""
 
     file: Path
     name: str
@@ -92,7 +93,8 @@ def scan(path: Path, channel: Channel | None = None) -> Scan:
     unit = _CUBIC_MM.get(stored.unit)
     voxel_ml = prod(stored.spacing) * unit / 1000 if unit and stored.spacing else None
     image, (axes, spacing) = nifti.sliced(stored.voxels, stored.cut), _cut_last(stored)
-    return Scan(path, scan_name(path), image, voxel_ml, axes, stored.warning, spacing, stored.unit, stored.cut)
+    warning = "; ".join(filter(None, (stored.warning, stored.remark)))
+    return Scan(path, scan_name(path), image, voxel_ml, axes, warning, spacing, stored.unit, stored.cut)
 
 
 def _cut_last(stored: nifti.NiftiVolume) -> tuple[str, tuple[float, float, float] | None]:
