@@ -127,3 +127,19 @@ def test_planes_are_scaled_as_the_whole_whatever_their_order_in_memory():
     for voxels in (HU, np.asfortranarray(HU), HU.astype(np.int16)):
         np.testing.assert_array_equal(rule.scale(voxels, ""), whole)
     np.testing.assert_array_equal(rule.scale(HU.T, ""), whole.T)
+
+
+@pytest.mark.parametrize("fill", [1e30, -1e30, 1e7])
+def test_a_fill_value_that_hides_the_image_is_refused(fill):
+    rule = Intensity("percentiles", 0.5, 99.5)
+    voxels = RANDOM.normal(400, 90, (30, 30, 3)).astype(np.float32)
+    before = rule.scale(voxels, "scan")
+    assert before[10:20].std() > 20
+    voxels[:3] = fill
+    with pytest.raises(CediceError, match=r"scan: every voxel is near .* and hides the image"):
+        rule.scale(voxels, "scan")
+
+
+def test_an_image_of_two_values_is_no_hidden_one():
+    voxels = RANDOM.choice([-1000.0, 1000.0], (9, 9, 3))
+    np.testing.assert_array_equal(Intensity("percentiles", 0.5, 99.5).scale(voxels, "scan"), (voxels > 0) * 255)

@@ -12,6 +12,7 @@ _PADDING = -1100  # below all Hounsfield units; it is mostly -2000
 _DENSE = 700  # Hounsfield units, which only bone and metal exceed: never a twentieth of a scan
 _FLAT = 50  # the range of numbers that were standardised, or scaled to less
 _BRIGHT = 100  # of 0–255: a windowed CT shows bone
+_TONES = 16  # an image may hold as few in earnest
 _OVERSHOOT = 25  # what interpolation adds to 0–255, at either end
 _METAL = 3071  # Hounsfield units end here on most scanners; metal alone lies above
 _FEW, _NEARLY_ALL = 0.05, 0.9  # shares of a scan
@@ -51,6 +52,11 @@ class Intensity:
                 if low == high:
                     between = f"between the {self.low:g} and {self.high:g} percentile"
                     raise CediceError(f"{where}: every voxel {between} is {low:g}; there is no image in it")
+                if _hidden(voxels, float(low), float(high)):
+                    raise CediceError(
+                        f"{where}: every voxel is near {low:g} or {high:g}, one of which seems to fill what was not measured "
+                        "and hides the image; put a number of the image's own background in its place"
+                    )
             elif told := self._refused(voxels):
                 raise CediceError(f"{where}: {told}")
             elif self._windowed_before(voxels):
@@ -126,6 +132,13 @@ def _planes(voxels: np.ndarray, axis: int) -> np.ndarray:
 
 def _share(voxels: np.ndarray, above: float) -> float:
     return sum(np.count_nonzero(plane > above) for plane in _planes(voxels, _axis(voxels))) / voxels.size
+
+
+def _hidden(voxels: np.ndarray, low: float, high: float) -> bool:
+    """Whether voxels of many values become nothing but black and white."""
+    grey = (high - low) / 255
+    planes = _planes(voxels, _axis(voxels))
+    return not any(((plane > low + grey) & (plane < high - grey)).any() for plane in planes) and len(np.unique(voxels)) > _TONES
 
 
 def _only_padded(voxels: np.ndarray, lowest: float) -> bool:
