@@ -86,7 +86,7 @@ def _tar(path: Path) -> None:
 
 
 def _unpack(path: Path) -> None:
-    with packed.members(path) as found:
+    with packed.members(path) as (found, _):
         for member in found:
             with member.open() as reader:
                 reader.read(packed.TOTAL_LIMIT)

@@ -19,6 +19,7 @@ ZIP: dict[str, tuple[Callable[[zipfile.ZipFile], None], str]] = {
     "twice": (lambda z: [z.writestr("database/a.txt", text) for text in "ab"], "is there twice"),
     "other case": (lambda z: [z.writestr(f"database/{name}.txt", "x") for name in "aA"], "is there twice"),
     "other Unicode": (lambda z: [z.writestr(f"database/{name}.txt", "x") for name in ("\u00e9", "e\u0301")], "is there twice"),
+    "a name that no disk takes": (lambda z: z.writestr(f"database/{'é' * 128}.txt", "x"), "name of more than the 255 bytes"),
     "bomb": (lambda z: z.writestr("database/zeros", bytes(packed.TOTAL_LIMIT)), "more than any real archive"),
     "too many": (lambda z: [z.writestr(f"{n}", "") for n in range(packed.MEMBERS_LIMIT + 1)], "more than any real archive"),
 }
@@ -51,6 +52,7 @@ TAR: dict[str, tuple[Callable[[tarfile.TarFile], None], str]] = {
     "pipe": (lambda t: _tar_special(t, tarfile.FIFOTYPE), "link or a device"),
     "twice": (lambda t: [_tar_file(t, "database/a.txt") for _ in "ab"], "is there twice"),
     "other case": (lambda t: [_tar_file(t, f"database/{name}.txt") for name in "aA"], "is there twice"),
+    "a name that no disk takes": (lambda t: _tar_file(t, f"database/{'n' * 256}/a.txt"), "name of more than the 255 bytes"),
     "bomb": (lambda t: _tar_file(t, "database/zeros", bytes(packed.TOTAL_LIMIT)), "more than any real archive"),
     "too many": (lambda t: [_tar_file(t, f"{n}") for n in range(packed.MEMBERS_LIMIT + 1)], "more than any real archive"),
 }

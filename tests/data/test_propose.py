@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections import Counter
@@ -233,6 +234,13 @@ def test_every_kind_of_image_is_looked_at(tmp_path):
     for number in deep:
         picture(tmp_path / f"images/{number}.png", np.random.default_rng(0).integers(0, 2**8, (20, 18, 3)).astype(np.uint8))
     assert propose(tmp_path).entry["channel"] == "grey"
+
+
+def test_a_folder_whose_name_is_not_utf8_is_one_line(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    put(folder, "images/1.png", "masks/1.png")
+    with pytest.raises(CediceError, match=r"caf\\xe9: a name that is not UTF-8"):
+        propose(folder)
 
 
 def test_a_second_observer_is_told(tmp_path):

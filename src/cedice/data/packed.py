@@ -21,6 +21,7 @@ from cedice.errors import CediceError
 
 MEMBERS_LIMIT = 100_000
 TOTAL_LIMIT = 16 * 2**30  # bytes, unpacked; ACDC with its 4-D series takes some 5 GB
+_NAME_LIMIT = 255  # bytes of a file's or folder's name
 _TRAILING_LIMIT = 2**20  # bytes after a tar's last member
 # What the two libraries raise for damage; RuntimeError also for an unknown compression, IndexError for an empty name.
 _DAMAGE = (
@@ -128,6 +129,8 @@ class _Guard:
             self._refuse(name, "leads out of the archive's folder")
         if not plain:
             self._refuse(name, "is a link or a device, not a file")
+        if any(len(part.encode(errors="surrogateescape")) > _NAME_LIMIT for part in parts):
+            self._refuse(name, f"has a name of more than the {_NAME_LIMIT} bytes that disks take")
         if key in self.seen and not folder:
             self._refuse(name, "is there twice (upper and lower case alike)")
         if self.total > TOTAL_LIMIT or self.count > MEMBERS_LIMIT:

@@ -42,6 +42,8 @@ def propose(path: Path, images: str = "", masks: str = "") -> Proposal:
 
     CediceError, with what to write by hand, where no pairing can be guessed.
     """
+    if not is_text(str(path)):
+        raise CediceError(f"{printable(str(path))}: a name that is not UTF-8, which params.yaml cannot hold; rename it")
     if not path.exists():
         raise CediceError(f"{path} is not there; name the folder or archive of the data set")
     with _files(path) as files:
