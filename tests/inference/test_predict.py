@@ -116,17 +116,19 @@ def test_pictures_and_folders(tmp_path, model):
     assert table["ml"].isna().all()
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_grid_in_mm_sees_a_field_about_the_centre_and_the_rest_is_background(tmp_path, turned):
+@pytest.mark.parametrize("stored", ["as the model's", "turned", "thick axis first"])
+def test_a_grid_in_mm_sees_a_field_about_the_centre_and_the_rest_is_background(tmp_path, stored):
     """A bright box of 40 × 20 mm and a bright corner, in voxels of 1 × 2 mm; the field is 32 pixels of 2 mm."""
     model = write_model(tmp_path / "mm.safetensors", "RAS", 2.0)
     voxels = np.full((100, 40, 2), -1000, np.int16)
     voxels[30:70, 15:25] = voxels[:10, :5] = 900
     affine, expected = np.diag([1.0, 2.0, 5.0, 1.0]), np.zeros(voxels.shape, np.uint8)
     expected[30:70, 15:25] = 2
-    if turned:  # the file's first axis goes to the front, its second to the left
+    if stored == "turned":  # the file's first axis goes to the front, its second to the left
         voxels, expected = (np.ascontiguousarray(each.swapaxes(0, 1)[::-1]) for each in (voxels, expected))
         affine = np.array([[0, 1.0, 0, 0], [-2.0, 0, 0, 78], [0, 0, 5.0, 0], [0, 0, 0, 1]])
+    if stored == "thick axis first":
+        voxels, expected, affine = voxels.transpose(2, 0, 1), expected.transpose(2, 0, 1), affine[:, [2, 0, 1, 3]]
     scan = volume(tmp_path / "scan.nii.gz", voxels, affine)
     cedice("predict", model, scan, "-o", tmp_path / "out", "--device", "cpu")
     found = np.asarray(nibabel.load(tmp_path / "out/scan_labels.nii.gz").dataobj)
