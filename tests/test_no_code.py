@@ -89,7 +89,7 @@ def test_malicious_weights_are_refused_asleep(tmp_path, mark):
 
 def test_malicious_parameters_are_refused_asleep(tmp_path, mark):
     (tmp_path / "params.yaml").write_text(f"demo: !!python/object/apply:pathlib.Path.touch [{mark}]\n")
-    with pytest.raises(CediceError, match=r"params\.yaml: not valid YAML"):
+    with pytest.raises(CediceError, match=r"params\.yaml, line 1: not valid YAML"):
         params.load(tmp_path / "params.yaml")
     assert not mark.exists()
 

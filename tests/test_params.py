@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml
 
-from cedice import params
+from cedice import params, yaml12
 from cedice.errors import CediceError
 
 ROOT = Path(__file__).parent.parent
 AUGMENTATION = {"rotation": 15, "scale": [0.7, 1.4], "gamma": [0.7, 1.5], "share": 0.5, "mirror": {}, "mirror_at_test": False}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fast_yaml(monkeypatch):
-    """The same loader and dumper in C, for a thousand files."""
+    """The same loaders and dumper in C, for a thousand files."""
+    given = {name: getattr(yaml12._Loader, name) for name in ("yaml_implicit_resolvers", "yaml_constructors")}
+    monkeypatch.setattr(yaml12, "_Loader", type("_Loader", (yaml.CSafeLoader,), given))
     monkeypatch.setattr(yaml, "safe_load", functools.partial(yaml.load, Loader=yaml.CSafeLoader))
     monkeypatch.setattr(yaml, "safe_dump", functools.partial(yaml.dump, Dumper=yaml.CSafeDumper))
 
@@ -80,6 +83,7 @@ def test_the_committed_file_is_the_papers_setting():
         ("big", {}),
     ],
 )
+@pytest.mark.usefixtures("fast_yaml")
 def test_a_wrong_key_is_named(tmp_path, edit_params, key, value):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     edit_params(tmp_path, {key: value})
@@ -121,6 +125,7 @@ KEYS = [key for key, _ in leaves(WHOLE) if not re.match(r"(small|paper|outlook|o
 
 
 @pytest.mark.parametrize("key", KEYS)
+@pytest.mark.usefixtures("fast_yaml")
 def test_every_key_with_every_kind_of_wrong_value_is_one_line_that_names_it(tmp_path, edit_params, key):
     may_be_missing = re.match(r"(attention|transformer)\.epochs\.", key)  # `run` names no such study
     may_be_missing = may_be_missing or re.search(r"\.grid\.\w+\.spacing$|\.augmentation\.mirror\.", key)
@@ -133,9 +138,11 @@ def test_every_key_with_every_kind_of_wrong_value_is_one_line_that_names_it(tmp_
             params.load(tmp_path / "params.yaml")
         assert re.sub(r"\.(kind|network)$", "", key) in str(caught.value), wrong
         assert "\n" not in str(caught.value), wrong
+        assert not re.search("Input|Value error|should be|instance", str(caught.value)), wrong  # pydantic's words
 
 
 @pytest.mark.parametrize("key", KEYS)
+@pytest.mark.usefixtures("fast_yaml")
 def test_every_key_misspelt_is_one_line_that_names_it_or_the_one_that_lacks(tmp_path, edit_params, key):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     edit_params(tmp_path, {key: None, f"{key}s": dict(leaves(WHOLE))[key]})
@@ -158,6 +165,77 @@ def test_a_file_that_is_not_params_is_one_line(tmp_path, text):
         params.load(tmp_path / "params.yaml")
     assert "params.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+MINE = (
+    "datasets:\n  mine: {{kind: files, path: set, images: '{{n}}.png', masks: '{{n}}_gt.png', classes: {}, "
+    "intensity: {{kind: window, low: 0, high: 255}}}}\n"
+)
+
+
+def write(path: Path, before: str, after: str) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "value"),
+    [
+        ("learning_rate: 0.01", "learning_rate: 1e-2", "demo.train.learning_rate", 0.01),
+        ("alpha: 1.0", "alpha: 1e-05", "loss.ce_dl.alpha", 0.00001),  # as DVC writes -S loss.ce_dl.alpha=0.00001
+        ("batch_size: 4", "batch_size: 010", "demo.train.batch_size", 10),
+        ("batch_size: 4", "batch_size: 0o10", "demo.train.batch_size", 8),
+        ("datasets:\n", MINE.format("{background: 0, no: 1}"), "datasets.mine.classes", {"background": 0, "no": 1}),
+    ],
+)
+def test_a_value_is_the_one_that_dvc_reads(tmp_path, before, after, key, value):
+    write(tmp_path / "params.yaml", before, after)
+    node, theirs = params.load(tmp_path / "params.yaml").model_dump(), load_yaml(str(tmp_path / "params.yaml"))
+    for part in key.split("."):
+        node, theirs = node[part], theirs[part]
+    assert node == theirs == value
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("batch_size: 4", "batch_size: 1:30", ": demo.train.batch_size: must be a whole number, not '1:30'"),
+        ("batch_size: 4", "batch_size:", ": demo.train.batch_size: must be a whole number, and is empty"),
+        ("batch_size: 4", "batch_size: 0", ": demo.train.batch_size: must be 1 or more, not 0"),
+        ("batch_size: 4", "batch_size: 2001-99-99", ": not valid YAML: month must be in 1..12"),
+        ("deterministic: true", "deterministic: yes", ": demo.train.deterministic: must be true or false, not 'yes'"),
+        ("datasets:\n", MINE.format("{background: 0, 1: 1}"), ": datasets.mine.classes.1: must be text, in quotes, not 1"),
+        ("datasets:\n", MINE.format("{background: 0, true: 1}"), "classes.true: must be text, in quotes, not true"),
+        ("datasets:\n", MINE.format("{background: 0, a: '1'}"), ".a: must be a whole number or be a list in brackets, not '1'"),
+        ("datasets:\n", MINE.format("{a: 0, a: 2}"), ", line 198: a stands twice, first in line 198; take one away"),
+        ("    batch_size: 4", "    batch_size: 4\n    batch_size: 8", "line 56: batch_size stands twice, first in line 55"),
+        ("kind: phantom", "kind: internet", ": demo.source.kind: must be one of 'phantom', 'archive', not 'internet'"),
+        ("spacing: 1.5", "spacing: own", ".acdc.spacing: must be a number or be 'native', not 'own'"),
+        ("  studies: [demo]", "\tstudies: [demo]", "that cannot start any token; indent with blanks"),
+        ("run:", "[" * 9999, ": not valid YAML: nested too deeply"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_the_words_of_the_file(tmp_path, before, after, line):
+    write(tmp_path / "params.yaml", before, after)
+    with pytest.raises(CediceError) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert str(caught.value).startswith(f"{tmp_path}/params.yaml")
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["{}".encode("utf-16"), b"run: \xfc"])
+def test_a_file_of_another_encoding_says_so(tmp_path, content):
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(CediceError, match="not UTF-8; save it as UTF-8"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_every_study_is_a_key_of_the_file():
+    project = params.load(ROOT / "params.yaml")
+    epochs = {name: part["epochs"] for name, part in WHOLE.items() if isinstance(part, dict) and "epochs" in part}
+    assert epochs == {name: project.study(name).epochs for name in params.STUDIES}
 
 
 def test_a_missing_file_says_where_to_run(tmp_path):

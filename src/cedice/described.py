@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper's first
     "acdc",
@@ -13,9 +13,22 @@ PUBLISHED = (  # all of `cedice.data.registry`, as a test makes sure; the paper'
 )
 _FIELDS = re.compile(r"\{([a-z]+)\}")
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]  # it goes into paths and names of stages
+
+def _spelt(pattern: str, words: str) -> AfterValidator:
+    """At most 60 letters that fit ``pattern``; ``words`` say so."""
+
+    def check(text: str) -> str:
+        if len(text) > 60 or not re.fullmatch(pattern, text):
+            raise ValueError(f"a name here has {words}; at most 60 of them")
+        return text
+
+    return AfterValidator(check)
+
+
+# A data set's name goes into paths and names of stages, that of a class into tables and pages as it is.
+Name = Annotated[str, _spelt("[A-Za-z][A-Za-z0-9_-]*", "letters a to z, then also digits, - and _")]
+Label = Annotated[str, _spelt(r"\w[\w ,.()/+-]*", "letters and digits, after the first also blanks and , . ( ) / + -")]
 Value = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # in a mask
-Label = Annotated[str, Field(pattern=r"^\w[\w ,.()/+-]*$", max_length=60)]  # it goes into tables and pages as it is
 
 
 class Strict(BaseModel):

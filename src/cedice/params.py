@@ -1,11 +1,11 @@
 """`params.yaml` as typed, validated objects; a wrong or unknown key is one line that names it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
+from cedice import refusals, yaml12
 from cedice.described import PUBLISHED, Files, Name, Phantom, Published, Strict
 from cedice.errors import CediceError, meant
 from cedice.protocol import Seed, Study, once
@@ -13,8 +13,8 @@ from cedice.protocol import Seed, Study, once
 DATASETS = ("acdc", "covid19")  # the paper's
 LOSSES = ("ce", "ce_dl")
 NAMINGS = ("labels", "rule")  # of a mixture's components: by the labels of training slices, by brightness
-STUDIES = ("demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own")
 StudyName = Literal["demo", "small", "paper", "recipe", "outlook", "attention", "transformer", "own"]
+STUDIES: tuple[str, ...] = get_args(StudyName)
 
 
 class LossTerm(Strict):
@@ -87,23 +87,19 @@ class Mixture(Strict):
     rules: dict[Name, Annotated[list[Annotated[int, Field(ge=0, le=63)]], Field(min_length=2, max_length=64)]]
 
 
-class Params(Strict):
-    """The whole file."""
+_EACH: dict[str, Any] = dict.fromkeys(STUDIES, (Study, ...))
+_Studies: Any = create_model("_Studies", __base__=Strict, **_EACH)
+
+
+class Params(_Studies):
+    """The whole file, in which each study is a key of its own."""
 
     run: Run
     reports: list[StudyName]
     margins: Margins
     loss: Loss
     mixture: Mixture
-    demo: Study
-    small: Study
-    paper: Study
-    recipe: Study
-    outlook: Study
-    attention: Study
-    transformer: Study
     datasets: dict[Name, Annotated[Files | Published, Field(discriminator="kind")]]
-    own: Study
 
     @field_validator("reports")
     @classmethod
@@ -168,47 +164,18 @@ class Params(Strict):
         return self
 
 
-_TAGS = (  # of unions, which pydantic puts into a location
-    *("phantom", "archive", "files", "published", "list", "mapping", "one", "several"),
-    *("float", "literal['native']", "constrained-float", "rate", "rates", "none", "changes"),
-    *("unet", "attention_unet", "swin_unetr"),
-)
-
-
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate ``path``; raises CediceError naming the file and the first wrong key."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml12.load(path.read_text(encoding="utf-8"), path)
     except OSError as error:
         raise CediceError(f"{path}: {error.strerror}; run from the project's root") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CediceError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise CediceError(f"{path}: not UTF-8; save it as UTF-8") from error
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise CediceError(f"{path}: {_told(error)}") from error
-
-
-def _told(error: ValidationError) -> str:
-    """The first of the wrong keys, an unknown one before the one that lacks for it: it is what the user wrote."""
-    problems = error.errors(include_url=False)
-    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
-    *parents, last = _keys(problem) or ["the whole file"]
-    key, said = ".".join([*parents, last]), problem["msg"]
-    if not isinstance(problem["input"], dict):
-        said += f", found {problem['input']!r:.60}"
-    if problem["type"] == "extra_forbidden":
-        lacking = [_keys(each)[-1] for each in problems if each["type"] == "missing" and _keys(each)[:-1] == parents]
-        said = f"unknown key{meant(last, lacking) or meant(last, _known_keys() - {last})}"
-    elif problem["type"] == "missing":
-        said = "missing key"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 and "did you mean" not in said else ""
-    return f"{key}: {said}{more}"
-
-
-def _keys(problem: Any) -> list[str]:
-    """Where in the file it is: what the user can act on."""
-    return [str(part) for part in problem["loc"] if part not in _TAGS]
+        raise CediceError(f"{path}: {refusals.told(error, raw, _known_keys())}") from error
 
 
 def _known_keys() -> set[str]:
