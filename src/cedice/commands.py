@@ -129,9 +129,7 @@ def check(given: Namespace) -> None:
 
 def add(given: Namespace) -> None:
     """Propose a data set's entry in params.yaml, and write it."""
-    import yaml
-
-    from cedice import params
+    from cedice import params, yaml12
     from cedice.data import hidden
     from cedice.data.propose import propose
     from cedice.pipeline import edit
@@ -143,7 +141,7 @@ def add(given: Namespace) -> None:
     entry = {"datasets": {given.new: proposal.entry}, "own": {"epochs": {given.new: proposal.epochs}}}
     if not project.own.epochs:
         entry["own"]["train"] = proposal.train
-    print(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), end="")
+    print(yaml12.dump(entry), end="")
     for note in proposal.notes:
         print(f"note: {note}")
     if not given.yes and not _agreed("Write this into params.yaml? [y/N] "):

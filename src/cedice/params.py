@@ -167,11 +167,16 @@ class Params(_Studies):
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate ``path``; raises CediceError naming the file and the first wrong key."""
     try:
-        raw = yaml12.load(path.read_text(encoding="utf-8"), path)
+        return parse(path.read_text(encoding="utf-8"), path)
     except OSError as error:
         raise CediceError(f"{path}: {error.strerror}; run from the project's root") from error
     except UnicodeDecodeError as error:
         raise CediceError(f"{path}: not UTF-8; save it as UTF-8") from error
+
+
+def parse(text: str, path: Path) -> Params:
+    """What the ``text`` of the file ``path`` says; CediceError as `load`."""
+    raw = yaml12.load(text, path)
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

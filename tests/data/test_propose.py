@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT
 from PIL import Image
 
@@ -310,9 +312,76 @@ def test_without_a_yes_nothing_is_written(added, project, answer):
 def test_a_name_that_is_none_leaves_the_file_as_it_was(added, project, monkeypatch):
     before = (project / "params.yaml").read_bytes()
     monkeypatch.setattr("sys.argv", ["cedice", "data", "add", "my data", "scans", "--yes"])
-    with pytest.raises(SystemExit, match=r"datasets\.my data"):
+    with pytest.raises(SystemExit, match=r"params\.yaml: .*\.my data: a name here has letters"):
         cli.main()
     assert (project / "params.yaml").read_bytes() == before
+
+
+ENTRY = """  mine:
+    kind: files
+    path: scans
+    images: '{patient}/image.nii.gz'
+    masks: '{patient}/mask.nii.gz'
+    classes: {background: 0, class 1: 1}
+    intensity: {kind: percentiles, low: 0.5, high: 99.5}
+"""
+TRAIN = re.compile(r"  train:\n((?:    .*\n)+)")
+OWN = "\nown:\n"
+
+
+def with_anchor(text: str, alias: str) -> str:
+    """The training of `small` under an anchor, and ``alias`` in place of that of `own`."""
+    head, own = text.split(OWN)
+    start = head.index("\nsmall:\n")
+    shared = head[:start] + head[start:].replace("  train:\n", "  train: &shared\n", 1)
+    return shared + OWN + TRAIN.sub(lambda _: alias, own)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_nothing_changes_but_the_lines_of_the_data_set(added, project, line_end, mark):
+    text = (project / "params.yaml").read_text(encoding="utf-8").replace("\n", line_end)
+    text = text.replace(f"datasets:{line_end}  acdc", f"datasets:  # all{line_end}  # the heart{line_end}  acdc")
+    text = text.replace("learning_rate: 0.01", "learning_rate:   1e-2  # as in the paper")
+    (project / "params.yaml").write_bytes(mark + text.encode())
+    added("--yes")
+    head, own = text.split(f"{line_end}own:")
+    head = head.replace(f"# all{line_end}", f"# all{line_end}" + ENTRY.replace("\n", line_end))
+    own = own.replace("epochs: {}", "epochs: {mine: 100}").replace("batch_size: 16", "batch_size: 4")
+    own = own.replace("learning_rate:   1e-2", "learning_rate:   0.003")
+    assert (project / "params.yaml").read_bytes() == mark + f"{head}{line_end}own:{own}".encode()
+
+
+@pytest.mark.parametrize("alias", ["  train: *shared\n", "  train:\n    <<: *shared\n", "  train: {<<: *shared}\n"])
+def test_what_another_study_shares_stays_or_is_refused(added, project, alias):
+    path = project / "params.yaml"
+    path.write_text(with_anchor(path.read_text(encoding="utf-8"), alias), encoding="utf-8")
+    before, content = params.load(), path.read_bytes()
+    if "<<" not in alias:
+        with pytest.raises(SystemExit, match="this would change small, too, since they share an anchor"):
+            added("--yes")
+        assert path.read_bytes() == content
+        return
+    added("--yes")
+    after = params.load()
+    assert (after.own.train.batch_size, after.own.train.learning_rate, after.own.epochs) == (4, 0.003, {"mine": 100})
+    assert all(after.study(name) == before.study(name) for name in params.STUDIES if name != "own")
+
+
+def test_a_file_in_another_layout(added, project):
+    """Everything on one line, and own data sets one below the other with a comment between."""
+    whole = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    (project / "params.yaml").write_text(yaml.safe_dump(whole, default_flow_style=True, width=10**6), encoding="utf-8")
+    added("--yes")
+    assert params.load().own.epochs == {"mine": 100}
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    epochs = "  epochs:\n    # the chest\n    covid19: 7  # seven\n  # the seeds\n"
+    (project / "params.yaml").write_text(text.replace("  epochs: {}\n", epochs), encoding="utf-8")
+    added("--yes")
+    assert params.load().own.epochs == {"mine": 100, "covid19": 7}
+    text = text.replace("datasets:\n  acdc", f"datasets:\n{ENTRY}  acdc")
+    epochs = epochs.replace("epochs:\n", "epochs:\n    mine: 100\n")
+    assert (project / "params.yaml").read_text(encoding="utf-8") == text.replace("  epochs: {}\n", epochs)
 
 
 def test_the_real_archives_layouts(archives, tmp_path):
