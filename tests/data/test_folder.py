@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -311,6 +312,22 @@ def test_a_data_set_may_be_an_archive(project, stage, edit_params, command):
     (project / "scans.zip").unlink()
     line = stage("download", "--study", "own", "--dataset", "mine")
     assert line == "error: mine: scans.zip is not there; correct datasets.mine.path in params.yaml"
+
+
+def test_a_relative_path_is_from_the_checkout_in_dvcs_copy_of_it_too(project, stage, edit_params, monkeypatch):
+    """As `dvc exp run --queue` and `--temp` make it: without what Git does not hold."""
+    scans(project / "scans", "nii.gz")
+    described = GIVEN | {"path": "scans"}
+    edit_params(project, {"datasets.mine": described, "own.epochs": {"mine": 1}})
+    copy = project / ".dvc/tmp/exps/tmpcopy"
+    copy.mkdir(parents=True)
+    shutil.copy(project / "params.yaml", copy)
+    monkeypatch.chdir(copy)
+    assert stage("download", "--study", "own", "--dataset", "mine") is None
+    assert len(list(paths.raw("own", "mine").rglob("*.nii.gz"))) == 20
+    monkeypatch.setenv("CEDICE_ARCHIVES", "archives")
+    line = stage("download", "--study", "small", "--dataset", "acdc")
+    assert line.startswith(f"error: CEDICE_ARCHIVES: {project}/archives is not a folder")
 
 
 def test_a_label_that_no_class_has_is_named(project, stage, edit_params):

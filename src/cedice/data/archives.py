@@ -105,9 +105,10 @@ def _first(names: list[str]) -> str:
 
 def _find(source: Source, part: Part) -> tuple[str, Path]:
     if part.path:
-        if not part.path.exists():
-            raise CediceError(f"{source.name}: {part.path} is not there; correct datasets.{source.name}.path in params.yaml")
-        return "params.yaml", part.path
+        path = _from_checkout(part.path)
+        if not path.exists():
+            raise CediceError(f"{source.name}: {path} is not there; correct datasets.{source.name}.path in params.yaml")
+        return "params.yaml", path
     local = _local(part)
     return ("CEDICE_ARCHIVES", local) if local else (part.url, _download(source, part))
 
@@ -116,14 +117,24 @@ def _local(part: Part) -> Path | None:
     folder = os.environ.get("CEDICE_ARCHIVES")
     if not folder:
         return None
-    if not Path(folder).is_dir():
-        raise CediceError(f"CEDICE_ARCHIVES: {folder} is not a folder; name the one that holds the archives")
-    entries = sorted(Path(folder).iterdir())
+    place = _from_checkout(Path(folder))
+    if not place.is_dir():
+        raise CediceError(f"CEDICE_ARCHIVES: {place} is not a folder; name the one that holds the archives")
+    entries = sorted(place.iterdir())
     for pattern in part.names:
         for entry in entries:
             if fnmatch(entry.name.lower(), pattern):
                 return entry
     return None
+
+
+def _from_checkout(path: Path) -> Path:
+    """A relative path is from the checkout, also where DVC's queue runs a stage: in a copy of the checkout within its `.dvc`,
+    which lacks what Git does not hold."""
+    if path.exists():
+        return path
+    checkout = next((folder.parent for folder in Path.cwd().parents if folder.name == ".dvc"), Path())
+    return checkout / path
 
 
 def _download(source: Source, part: Part) -> Path:
