@@ -1,13 +1,17 @@
 """Whole files only, and nothing of the user's in their place."""
 
+import io
 import os
 import signal
 import stat
+import warnings
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
-from cedice.files import replacing, write_text
+from cedice.files import replacing, save_figure, write_text
 
 
 def test_a_folder_with_the_name_of_a_file_to_write_stays(tmp_path):
@@ -38,6 +42,22 @@ def test_a_folder_is_the_old_or_the_new_one_when_a_signal_comes_between(tmp_path
     finally:
         signal.signal(number, before)
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["figures", "figures/new"]
+
+
+@pytest.mark.parametrize("title", ["a$_{1^$b", "$x$", "cost$5", "heart🫀", "心脏", os.fsdecode(b"m\xfcller"), "two\nlines"])
+def test_a_figure_draws_any_text_as_it_is(tmp_path, title):
+    ours, plain = Figure(), Figure()
+    ours.suptitle(title)
+    plain.suptitle(title.replace("\udcfc", r"\udcfc"), parse_math=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(ours, tmp_path / "ours.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain.savefig(drawn := io.BytesIO(), dpi=110, format="png")
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(tmp_path / "plain.png", "PNG", optimize=True)
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
 
 
 def test_two_that_write_one_file_at_once_both_end_and_the_later_ones_stays(tmp_path):

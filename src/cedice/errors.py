@@ -19,8 +19,15 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 def printable(text: object) -> str:
-    """On one line whatever names a ``text`` has in it: line ends, tabs and marks that cannot be seen as their escapes."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+    """On one line whatever names a ``text`` has in it: bytes that are no UTF-8, line ends, tabs and marks that cannot be seen
+    as their escapes."""
+    return "".join(_escaped(letter) for letter in str(text))
+
+
+def _escaped(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return f"\\x{ord(letter) - 0xDC00:02x}" if 0xDC80 <= ord(letter) <= 0xDCFF else letter.encode("unicode_escape").decode()
 
 
 @contextmanager
@@ -36,6 +43,11 @@ def within_memory(where: object) -> Iterator[None]:
         raise _too_large(where) from error
 
 
+def os_words(error: OSError) -> str:
+    """The file and what the system says of it, in one line."""
+    return f"{error.filename or 'input/output'}: {error.strerror or error}"
+
+
 def _too_large(where: object) -> CediceError:
     return CediceError(f"{where}: does not fit into the memory that is free; close other programs, or split it")
 
@@ -49,10 +61,10 @@ def reported(interrupted: str) -> Iterator[None]:
     try:
         yield
     except CediceError as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")  # a library's words in it may have line ends
+        sys.exit(f"error: {printable(' '.join(str(error).split()))}")  # a library's words in it may have line ends
     except MemoryError:
         sys.exit("error: too little memory is free; close other programs, or take smaller files")
     except OSError as error:
-        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}")
+        sys.exit(f"error: {printable(os_words(error))}")
     except KeyboardInterrupt:
         sys.exit(f"error: {interrupted}")

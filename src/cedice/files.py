@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import json
+import re
 import signal
 import struct
 import threading
@@ -110,9 +111,15 @@ def md5(content: bytes) -> str:
 
 def save_figure(figure: Any, path: Path) -> None:
     """Write a matplotlib figure so that the same figure gives the same bytes: drawings as PNG of 256 colours, scans as JPEG
-    (``path`` ends in .jpg), which is a sixth of their size. A sign that the font lacks is a box."""
+    (``path`` ends in .jpg), which is a sixth of their size.
+
+    Text is drawn as it is: dollar signs make no formula, bytes that are no UTF-8 are escaped, letters that the font lacks are
+    boxes."""
     from PIL import Image  # noqa: PLC0415  (most that write files draw nothing)
 
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+        plain = re.sub(r"(?<!\\)\$", r"\\$", text.get_text())
+        text.set_text(plain.encode("utf-8", "backslashreplace").decode())
     drawn = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)

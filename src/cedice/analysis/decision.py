@@ -59,8 +59,8 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
 
 def judge(tables: Tables, units: dict[str, str], margin: float, folds: dict[str, int]) -> pd.DataFrame:
     """One row per data set and question of `QUESTIONS`: dataset, measure (the question), unit, family, margin; `ce` and
-    `ce_dl`, the levels whose difference is the mean; `ce_threshold` and `ce_dl_threshold`, the mean over the trainings of `best`;
-    `theory`, half the best Dice of CE; then as of `cedice.analysis.verdict.judge`.
+    `ce_dl`, the levels whose difference is the mean; `ce_threshold` and `ce_dl_threshold`, the mean over the trainings of
+    `best`; `theory`, half the best Dice of CE; then as of `cedice.analysis.verdict.judge`.
 
     ``tables``: of `cedice.evaluation.thresholds` by (data set, loss, seed); ``units``, ``folds``: by data set."""
     rows = []

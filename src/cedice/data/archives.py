@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from cedice.data import packed
 from cedice.data.source import Part, Source
-from cedice.data.walk import Tree, composed, is_shadow, printable, tree_sha256, walk
-from cedice.errors import CediceError
+from cedice.data.walk import Tree, composed, is_shadow, tree_sha256, walk
+from cedice.errors import CediceError, printable
 from cedice.files import replacing, sha256
 
 DOWNLOADS = Path(".cedice/downloads")  # kept, so that two studies and a second try need one download

@@ -14,9 +14,9 @@ import numpy as np
 
 from cedice.data import nifti, packed, pictures, reading
 from cedice.data.sources import guess
-from cedice.data.walk import composed, is_shadow, is_text, printable, walk
+from cedice.data.walk import composed, is_shadow, is_text, walk
 from cedice.described import Channel
-from cedice.errors import CediceError
+from cedice.errors import CediceError, printable
 
 _READ = 200  # masks, evenly spaced, of every kind (`cedice.data.reading.kind`)
 _IMAGES_READ = 10  # so many of every kind

@@ -85,17 +85,6 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def printable(name: str) -> str:
-    """A name for a message: bytes that are no UTF-8, line ends and the like escaped."""
-    return "".join(_escaped(letter) for letter in name)
-
-
-def _escaped(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    return f"\\x{ord(letter) - 0xDC00:02x}" if 0xDC80 <= ord(letter) <= 0xDCFF else letter.encode("unicode_escape").decode()
-
-
 def is_text(name: str) -> bool:
     """Whether a name's bytes are UTF-8, so that tables can hold it."""
     return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in name)

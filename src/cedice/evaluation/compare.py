@@ -20,8 +20,8 @@ import pandas as pd
 from cedice.data import nifti, pictures, reading
 from cedice.data.grid import IN_MM
 from cedice.data.sources import guess
-from cedice.data.walk import printable, walk
-from cedice.errors import CediceError
+from cedice.data.walk import walk
+from cedice.errors import CediceError, printable
 from cedice.evaluation.volumes import TOLERANCE, borders
 from cedice.metrics import dice, iou, pixel_error
 

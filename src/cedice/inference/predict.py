@@ -37,7 +37,7 @@ def predict(model: Model, paths: list[Path], results: Results, precision: str, p
             _tell("warning", path, warning, told)
     for (kind, text), count in told.items():
         if count > 1:
-            print(f"{kind}: {count - 1} more: {text}", file=sys.stderr)
+            print(printable(f"{kind}: {count - 1} more: {text}"), file=sys.stderr)
     if failed:
         others = f"; the others are in {results.folder}" if failed < len(paths) else ""
         raise CediceError(f"{failed} of {len(paths)} scans could not be labelled{others}")

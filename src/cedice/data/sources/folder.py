@@ -21,9 +21,9 @@ from cedice.data.cases import Case, Volume, by_rank
 from cedice.data.intensity import Intensity
 from cedice.data.source import Part, Source
 from cedice.data.sources.pattern import Fields, Pattern
-from cedice.data.walk import Tree, is_text, printable, walk
+from cedice.data.walk import Tree, is_text, walk
 from cedice.described import Files
-from cedice.errors import CediceError
+from cedice.errors import CediceError, printable
 
 _SIDES = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "val", "testing": "val"}
 _Key = tuple[tuple[str, str], ...]  # the fields of a path
