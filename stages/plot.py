@@ -1,5 +1,5 @@
 """Draw the figures of a study that need no image: 1, and from 4 on; the verdict, the noise and the difference by epoch as
-pictures (`forest.png`, `noise.png`, `difference.png`)."""
+pictures (`forest.png`, `thresholds.png`, `noise.png`, `difference.png`)."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from cedice.networks import arguments
 from cedice.paper import READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.params import LOSSES
 from cedice.pipeline.stage import Job, run
-from cedice.reporting import difference, figures, forest, noise
+from cedice.reporting import decision, difference, figures, forest, noise
 from cedice.reporting.network import network as draw_network
 from cedice.tables import read_table
 
@@ -29,6 +29,10 @@ def plot(job: Job) -> None:
     if job.synthetic:  # the paper's differences stand beside real data only
         judged["paper"] = math.nan
     save_figure(forest.forest(judged, job.note), folder / "forest.png")
+    curves_, ruled = (read_table(folder / f"{name}.csv") for name in ("thresholds", "decision"))
+    shown = decisive(runs)
+    curves_, ruled = (part[part["readout"] == shown] for part in (curves_, ruled))
+    save_figure(decision.figure(curves_, ruled, job.note, shown), folder / "thresholds.png")
     save_figure(noise.figure(read_table(folder / "noise.csv"), job.note), folder / "noise.png")
     save_figure(difference.figure(over_epochs(runs), job.note, job.params.margins.dice), folder / "difference.png")
     print(f"figures in {paths.figures(job.study)}")

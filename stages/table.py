@@ -5,7 +5,7 @@ Table 1 (`conventions.csv`, `conventions.md`)."""
 import pandas as pd
 
 from cedice import paths
-from cedice.analysis import mixtures
+from cedice.analysis import decision, mixtures
 from cedice.analysis.breakdown import borders, by_level, by_size
 from cedice.analysis.conventions import audit
 from cedice.analysis.table1 import csv_rows, headline, summary
@@ -30,9 +30,12 @@ def table1(job: Job, runs: dict[str, Runs]) -> None:
     numbers = {readout: summary(of_readout, readout) for readout, of_readout in runs.items()}
     folder, alpha = paths.reports(job.study), job.params.loss.ce_dl.alpha
     fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
-    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, job.units, job.folds, job.untrained)
+    rests = decisive(numbers)
+    bins = record.by_network(job.table("calibration"))[rests]
+    own = decision.at_own(decision.tables(bins, job.thresholds().get(rests, {}))[0], runs[rests])
+    text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, job.units, job.folds, own, job.untrained)
     write_json(folder / "summary.json", numbers)
-    write_json(folder / "metrics.json", headline(numbers[decisive(numbers)]))
+    write_json(folder / "metrics.json", headline(numbers[rests]))
     write_csv(folder / "table1.csv", csv_rows(numbers, fitted))
     write_text(folder / "table1.md", text)
     print(terminal(numbers, job.study, job.synthetic, alpha))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from cedice import paths
-from cedice.analysis import beyond, chance, noise, peers
+from cedice.analysis import beyond, chance, decision, noise, peers
 from cedice.analysis.difference import over_epochs
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation import record
-from cedice.evaluation.counts import check_units
+from cedice.evaluation.counts import check_units, regions
 from cedice.evaluation.runs import Runs, decisive, seeds
 from cedice.files import write_csv, write_text
 from cedice.params import LOSSES
@@ -35,11 +35,13 @@ def verdict(job: Job, runs: dict[str, Runs]) -> None:
     table, asked = _judged(job, runs, bins)
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
+    ruled = _decided(job, runs, bins)
     by_chance = None if job.synthetic else chance.table(runs)
     published = None
     if job.settings.split == "folds":
         published = peers.table({key: each.counts for key, each in runs[rests].items()}, bins[rests], job.folds)
-    text = markdown(table, asked, job.study, job.synthetic, _last_epochs(folder), by_chance, published, job.untrained)
+    tables = table, asked, ruled[ruled["readout"] == rests]
+    text = markdown(*tables, job.study, job.synthetic, _last_epochs(folder), by_chance, published, job.untrained)
     write_text(folder / "verdict.md", text)
     print(f"{folder / 'verdict.md'} written")
 
@@ -84,6 +86,23 @@ def _judged(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables]) -> 
             kept.append(table)
     table, asked = (pd.concat(part, ignore_index=True) for part in parts)
     return table, asked
+
+
+def _decided(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables]) -> pd.DataFrame:
+    """The three differences by decision rule, and beside them the curves of Dice against the threshold, of each network."""
+    folder, by_threshold = paths.reports(job.study), job.thresholds()
+    judged, curves = list[pd.DataFrame](), list[pd.DataFrame]()
+    for readout, of in runs.items():
+        tables, exact = decision.tables(bins[readout], by_threshold.get(readout, {}))
+        maps = {key: regions(each.counts) for key, each in of.items()}
+        rows = decision.judge(tables, maps, job.units, job.params.margins.dice, job.folds, exact)
+        for table, parts in ((rows, judged), (decision.curves(tables), curves)):
+            table.insert(0, "readout", readout)
+            parts.append(table)
+    whole = pd.concat(judged, ignore_index=True)
+    write_csv(folder / "decision.csv", whole, float_format="%.6g")
+    write_csv(folder / "thresholds.csv", pd.concat(curves, ignore_index=True), float_format="%.6g")
+    return whole
 
 
 def _last_epochs(folder: Path) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -18,8 +18,9 @@ import pandas as pd
 from cedice.analysis.compared import compare, corrected
 from cedice.analysis.pairs import BASE, OTHER
 from cedice.evaluation.record import Tables
-from cedice.evaluation.thresholds import THRESHOLDS
-from cedice.metrics import dice
+from cedice.evaluation.runs import Runs
+from cedice.evaluation.thresholds import THRESHOLDS, of_bins
+from cedice.metrics import dice, iou
 
 QUESTIONS = {
     "half": "both at 0.5",
@@ -57,28 +58,50 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"half": values[:, _HALF], "own": own}, table.index)
 
 
-def judge(tables: Tables, units: dict[str, str], margin: float, folds: dict[str, int]) -> pd.DataFrame:
+def tables(bins: Tables, kept: Tables) -> tuple[Tables, dict[str, bool]]:
+    """The thresholds' tables of all trainings, and by data set whether they are exact: those that were ``kept``, where all
+    trainings of a data set have them, else from the ``bins`` of calibration, which are exact for one class alone."""
+    found: Tables = {}
+    exact = {}
+    for dataset in dict.fromkeys(key[0] for key in bins):
+        of = {key: table for key, table in bins.items() if key[0] == dataset}
+        every = of.keys() <= kept.keys()
+        found |= {key: kept[key] if every else of_bins(table) for key, table in of.items()}
+        exact[dataset] = every or all(table["class"].max() == 1 for table in of.values())
+    return found, exact
+
+
+def judge(
+    tables: Tables, regions: Tables, units: dict[str, str], margin: float, folds: dict[str, int], exact: dict[str, bool]
+) -> pd.DataFrame:
     """One row per data set and question of `QUESTIONS`: dataset, measure (the question), unit, family, margin; `ce` and
     `ce_dl`, the levels whose difference is the mean; `ce_threshold` and `ce_dl_threshold`, the mean over the trainings of
-    `best`; `theory`, half the best Dice of CE; then as of `cedice.analysis.verdict.judge`.
+    `best`; `theory`, half the best Dice of CE; exact; `apart`; then as of `cedice.analysis.verdict.judge`.
 
-    ``tables``: of `cedice.evaluation.thresholds` by (data set, loss, seed); ``units``, ``folds``: by data set."""
+    ``tables``: of `cedice.evaluation.thresholds`; ``regions``: of the label maps (`cedice.evaluation.counts`); ``units``,
+    ``folds``, ``exact``: by data set. Where several classes are held against the rest one by one, a loss's Dice at 0.5 may lie
+    ``margin`` or more `apart` from that of its label maps; then nothing is judged.
+    """
     rows = []
     for dataset in dict.fromkeys(key[0] for key in tables):
         by_threshold = {key[1:]: scores(table) for key, table in tables.items() if key[0] == dataset}
+        maps = {key[1:]: table for key, table in regions.items() if key[0] == dataset}
         own = {key: patients(table) for key, table in by_threshold.items()}
         for (loss, _), table in own.items():
             table["mixed"] = table["own" if loss == BASE else "half"]
-        thresholds = {
-            f"{loss}_threshold": float(np.mean([best(table) for key, table in by_threshold.items() if key[0] == loss]))
-            for loss in (BASE, OTHER)
-        }
+        count, losses = folds[dataset], (BASE, OTHER)
+        apart = max(abs(level(own, loss, "half", count) - level(maps, loss, "dice", count)) for loss in losses)
+        best_of = {loss: [best(table) for key, table in by_threshold.items() if key[0] == loss] for loss in losses}
         top = np.mean([table.mean().max() for key, table in by_threshold.items() if key[0] == BASE])
+        told = {f"{loss}_threshold": float(np.mean(best_of[loss])) for loss in losses}
+        told |= {"theory": float(top) / 2, "exact": exact[dataset], "apart": apart}
         for question in QUESTIONS:
-            result = compare(own, question, margin, folds[dataset])
-            levels = {loss: level(own, loss, question, folds[dataset]) for loss in (BASE, OTHER)}
+            if apart >= margin:
+                for table in own.values():
+                    table[question] = np.nan
+            levels = {loss: level(own, loss, question, count) for loss in losses}
             keys = {"dataset": dataset, "measure": question, "unit": units[dataset], "family": "decision", "margin": margin}
-            rows.append(keys | levels | thresholds | {"theory": float(top) / 2} | asdict(result))
+            rows.append(keys | levels | told | asdict(compare(own, question, margin, count)))
     return corrected(pd.DataFrame(rows), dict.fromkeys(QUESTIONS, 1))
 
 
@@ -104,3 +127,25 @@ def curves(tables: Tables) -> pd.DataFrame:
         part = {"dataset": dataset, "loss": loss, "threshold": THRESHOLDS, "mean": means.mean(), "std": means.std(ddof=1)}
         rows.append(pd.DataFrame(part).reset_index(drop=True))
     return pd.concat(rows, ignore_index=True)
+
+
+def pooled(table: pd.DataFrame, pixels: int) -> dict[str, float]:
+    """Foreground dice and iou, and pixel_error (of one class; else NaN), of the counts of all patients together, each at the
+    threshold that suits the others; ``pixels``: of all their slices."""
+    patients_ = list(dict.fromkeys(table["patient"]))
+    place = dict(zip(patients_, THRESHOLDS[chosen(scores(table))], strict=True))
+    sums = table[table["threshold"] == table["patient"].map(place)].groupby("class")[["tp", "fp", "fn"]].sum()
+    counts = [sums[name].to_numpy() for name in sums]
+    wrong = float(sums["fp"].iloc[0] + sums["fn"].iloc[0]) / pixels if len(sums) == 1 else np.nan
+    return {"dice": float(np.nanmean(dice(*counts))), "iou": float(np.nanmean(iou(*counts))), "pixel_error": wrong}
+
+
+def at_own(tables: Tables, runs: Runs) -> dict[tuple[str, str], dict[str, tuple[float, float]]]:
+    """By data set and loss, the mean and standard deviation over the trainings of each value of `pooled`."""
+    found = {}
+    for dataset, loss in dict.fromkeys(key[:2] for key in tables):
+        keys = [key for key in tables if key[:2] == (dataset, loss)]
+        pixels = [int(runs[key].counts.groupby("class")[["tp", "fp", "fn", "tn"]].sum().iloc[0].sum()) for key in keys]
+        values = pd.DataFrame([pooled(tables[key], each) for key, each in zip(keys, pixels, strict=True)])
+        found[dataset, loss] = {metric: (float(values[metric].mean()), float(values[metric].std(ddof=1))) for metric in values}
+    return found

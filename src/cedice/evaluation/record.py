@@ -77,6 +77,11 @@ def load(record: Path, table: str, datasets: Iterable[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def has(record: Path, table: str, dataset: str) -> bool:
+    """Whether there is this table of a data set: trainings from before it was kept have none."""
+    return file(record / dataset, table).is_file()
+
+
 def by_training(table: pd.DataFrame) -> Tables:
     """The rows of each training in a table of `load`, without the three columns that name it."""
     keys = ["dataset", *KEYS[:2]]

@@ -5,7 +5,7 @@ import itertools
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -67,9 +67,14 @@ class Job:
         kinds = itertools.product(parameters.LOSSES, self.settings.seeds_of(dataset))
         return [Training(self.study, dataset, *kind) for kind in kinds]
 
-    def table(self, name: str) -> pd.DataFrame:
-        """A table of the study's record (`cedice.evaluation.record`), of all its data sets."""
-        return record.load(paths.record(self.study), name, self.datasets)
+    def table(self, name: str, datasets: Collection[str] | None = None) -> pd.DataFrame:
+        """A table of the study's record (`cedice.evaluation.record`), of all its data sets or of these."""
+        return record.load(paths.record(self.study), name, self.datasets if datasets is None else datasets)
+
+    def thresholds(self) -> dict[str, record.Tables]:
+        """{network: tables of thresholds} of the data sets whose record has them."""
+        kept = [name for name in self.datasets if record.has(paths.record(self.study), "thresholds", name)]
+        return record.by_network(self.table("thresholds", kept)) if kept else {}
 
     def runs(self) -> dict[str, Runs]:
         """{network: all trainings} of the study's record."""

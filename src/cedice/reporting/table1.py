@@ -7,7 +7,7 @@ import pandas as pd
 
 from cedice.analysis.mixtures import Mixtures
 from cedice.analysis.table1 import direction, value
-from cedice.evaluation.runs import Run, Runs, seeds
+from cedice.evaluation.runs import Run, Runs, decisive, seeds
 from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import (
     AVERAGES,
@@ -27,6 +27,7 @@ Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
 Units = dict[str, str]
 Folds = dict[str, int]
+OwnThresholds = dict[tuple[str, str], dict[str, tuple[float, float]]]  # by data set and loss: mean and std by metric
 _SETTINGS = ("network", "channels", "norm", "device", "precision", "torch", "revision")  # of a training; told once where alike
 
 
@@ -39,12 +40,13 @@ def markdown(
     alpha: float,
     units: Units,
     folds: Folds,
+    own: OwnThresholds,
     missing: Collection[str] = (),
 ) -> str:
     """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
     from.
 
-    ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown; ``folds``: 1
+    ``own``: `decision.at_own` of the network on which the verdict rests. ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown; ``folds``: 1
     without; ``missing``: the study's data sets without a training."""
     names, datasets = _names(alpha), titles(tables["last"])
     columns = _columns(datasets)
@@ -52,6 +54,7 @@ def markdown(
     for readout, convention, loss in itertools.product(tables, CONVENTION_TITLES, names):
         cells = [_cell(tables[readout], dataset, loss, convention, metric) for dataset, metric in columns]
         rows.append([f"ours, {CONVENTION_TITLES[convention]}", READOUT_TITLES[readout], names[loss], *cells])
+    rows += _at_own(own, decisive(tables), names, columns)
     rows += _mixtures(mixtures, columns)
     lines = [
         *title("Table 1", study, synthetic),
@@ -112,6 +115,15 @@ def _papers(columns: list[tuple[str, str]]) -> list[list[str]]:
     return rows
 
 
+def _at_own(own: OwnThresholds, readout: str, names: dict[str, str], columns: list[tuple[str, str]]) -> list[list[str]]:
+    """A row a loss: foreground values with each training's own threshold."""
+    rows = []
+    for loss, name in names.items():
+        cells = [spread(*own[dataset, loss][metric]) for dataset, metric in columns]
+        rows.append(["ours, foreground, each at its own threshold", READOUT_TITLES[readout], name, *cells])
+    return rows
+
+
 def _mixtures(mixtures: Mixtures, columns: list[tuple[str, str]]) -> list[list[str]]:
     rows = []
     for convention, (naming, fitted) in itertools.product(CONVENTION_TITLES, mixtures.items()):
@@ -156,7 +168,8 @@ def _about(tables: Tables, runs: Runs, folds: Folds) -> str:
         "validation set per class, then the mean over classes, with the background or without. "
         f"{networks(tables)}{validated(titles(summary), folds)}{_papers_average(summary)} Pixel error is the same in both "
         "averages. ↑ and ↓ say whether CE + DL lies above or below CE, = that four digits do not differ: higher is better for "
-        "Dice and IoU, lower for pixel error. A difference within the spreads is no finding."
+        "Dice and IoU, lower for pixel error. A difference within the spreads is no finding. Own thresholds are those of the "
+        "verdict's section on the decision rule."
     )
 
 

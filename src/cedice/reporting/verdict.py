@@ -9,6 +9,7 @@ import pandas as pd
 from cedice.analysis.compared import EQUAL, TOO_SMALL
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
+from cedice.reporting import decision
 from cedice.reporting.beyond import beyond, nested, units
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, untrained, wrapped
 from cedice.reporting.peers import peers
@@ -45,6 +46,7 @@ LastEpochs = dict[str, dict[str, dict[str, float | None]]]  # {network: {data se
 def markdown(
     judged: pd.DataFrame,
     asked: pd.DataFrame,
+    ruled: pd.DataFrame,
     study: str,
     synthetic: bool,
     last_epochs: LastEpochs | None = None,
@@ -54,7 +56,8 @@ def markdown(
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
-    ``judged``, ``asked``: `verdict.judge` and `beyond.judge` of each network, with a column readout. ``last_epochs``: CE + DL
+    ``judged``, ``asked``: `verdict.judge` and `beyond.judge` of each network, with a column readout; ``ruled``:
+    `decision.judge` of that on which the verdict rests. ``last_epochs``: CE + DL
     minus CE, mean over the last ten epochs; where its sign is another than at the end, the text says so.
     ``by_chance``: `chance.table`. ``published``: `analysis.peers.table` of the network on which the verdict rests.
     ``missing``: the study's data sets without a training.
@@ -73,6 +76,7 @@ def markdown(
     lines += _words(rows, study, last_epochs)
     beside = None if rests == "last" else {(row["dataset"], row["measure"]): row for row in last}
     lines += _judged(rows, papers, beside)
+    lines += decision.section(ruled)
     lines += ["", "## These trainings on other patients or slices", ""]
     heads = ["data", "the Dice term …", "95 % interval", "p", "seeds of this sign", "figure"]
     lines += table(heads, [_of_these(row, named, figures) for row in rows])
