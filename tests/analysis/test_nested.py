@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cedice.analysis import nested as module
 from cedice.analysis.nested import Nested, nested, over_folds
 from cedice.analysis.statistics import p_values, paired
 
@@ -80,8 +79,7 @@ def test_too_little_is_an_error(folds):
         nested(folds, MARGIN)
 
 
-def test_unequal_repeats_have_no_second_test(monkeypatch):
-    monkeypatch.setattr(module, "RESAMPLES", 10)
+def test_unequal_repeats_have_no_second_test():
     result = nested([np.full((2, 3), 0.1), np.full((1, 3), 0.3)], MARGIN)
     assert isinstance(result, Nested)
     assert (result.mean, result.error) == pytest.approx((0.2, 0.1))

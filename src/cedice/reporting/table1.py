@@ -46,8 +46,9 @@ def markdown(
     """Table 1 for people: the paper's rows, ours in both conventions, mixtures, the last epochs, the differences, and where
     from.
 
-    ``own``: `decision.at_own` of the network on which the verdict rests. ``runs``: of the last epoch. ``units``: by data set "patient", or "slice" where patients are unknown; ``folds``: 1
-    without; ``missing``: the study's data sets without a training."""
+    ``own``: `decision.at_own` of the network on which the verdict rests. ``runs``: of the last epoch. ``units``: by data set
+    "patient", or "slice" where patients are unknown; ``folds``: 1 without; ``missing``: the study's data sets without a
+    training."""
     names, datasets = _names(alpha), titles(tables["last"])
     columns = _columns(datasets)
     rows = _papers(columns) if set(datasets) & set(TABLE_1) else []
