@@ -24,6 +24,7 @@ _MUST = {  # by pydantic's kind of error; in braces what the error knows of the 
     "model_type": "be a group of keys",
     "string_too_short": "not be empty",
     "string_type": "be text, in quotes",
+    "string_unicode": "be UTF-8: rename what it names",
     "too_long": "have at most {max_length} entries",
     "too_short": "have at least {min_length} entries",
     "union_tag_invalid": "be one of {expected_tags}",

@@ -19,6 +19,8 @@ PLUMBING = {  # imported, yet deciding no number
     "paths.py": "names of files, which dvc.yaml states as outputs",
     "params.py": "the values that matter are locked as params",
     "protocol.py": "the values that matter are locked as params",
+    "refusals.py": "words of messages",
+    "yaml12.py": "the values that matter are locked as params",
     "pipeline/stage.py": "arguments and messages",
     "tables.py": "how tables are read; their content is what the stages make",
 }
