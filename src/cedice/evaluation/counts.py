@@ -17,16 +17,20 @@ Counts = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed)
 def load_counts(table: Path, classes: int) -> pd.DataFrame:
     """Read a counts table; CediceError where a column, a class of a slice or a pixel is missing, naming the slice."""
     try:
-        counts = read_table(table)[[*KEYS, "class", *COUNTS]].astype(dict.fromkeys(["class", *COUNTS], "int64"))
-    except (OSError, ValueError, KeyError) as error:
+        counts = read_table(table)
+    except (OSError, ValueError) as error:
         raise CediceError(f"{table}: not a table of counts ({error}); run the stage that writes it again") from error
     check_counts(counts, classes, str(table))
-    return counts
+    return counts[[*KEYS, "class", *COUNTS]]
 
 
 def check_counts(counts: pd.DataFrame, classes: int, where: str) -> None:
-    """CediceError unless the rows of a slice are those of all ``classes`` in order, and their counts add up to its pixels;
-    ``where`` says of what they are."""
+    """CediceError unless the rows of a slice are those of all ``classes`` in order, and their counts are whole numbers that add
+    up to its pixels; ``where`` says of what they are."""
+    lacking = [name for name in (*KEYS, "class", *COUNTS) if name not in counts]
+    if lacking or not all(pd.api.types.is_integer_dtype(counts[name]) for name in ("class", *COUNTS)):
+        told = f"no column {lacking[0]}" if lacking else "a count is no whole number"
+        raise CediceError(f"{where}: not a table of counts ({told}); get it from Git, or run the stage that writes it again")
     labels, slices = counts["class"].to_numpy(), counts["slice"].to_numpy()
     whole = len(counts) - len(counts) % classes
     wrong = (labels[:whole].reshape(-1, classes) != np.arange(classes)).any(axis=1)

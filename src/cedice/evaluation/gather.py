@@ -16,7 +16,7 @@ from cedice.errors import CediceError
 from cedice.evaluation import record
 from cedice.files import md5, replacing, write_csv, write_json, write_text
 from cedice.params import LOSSES
-from cedice.tables import read_text
+from cedice.tables import read_table, read_text
 
 Key = tuple[str, int]  # loss and seed
 GZIP = {"method": "gzip", "mtime": 0}  # no time stamp: equal rows give equal bytes
@@ -36,7 +36,7 @@ def gather(
     `params.yaml` and of `data.json`; ``index``: slice, volume, patient, frame of the slices that validate; ``wanted``: all
     trainings of the study on the data set. CediceError where none is here and none stays.
     """
-    stay, leave = _old(target, here.keys(), parameters, described, set(wanted))
+    stay, leave = _old(target, here.keys(), parameters, described, index, set(wanted))
     if not here and not stay:
         raise CediceError(f"{target}: no training of this data set is here; run the train and evaluate stages")
     order = sorted([*here, *stay], key=lambda key: (LOSSES.index(key[0]), key[1]))
@@ -95,13 +95,23 @@ def differing(then: dict[str, Any], now: dict[str, Any], loss: str) -> str | Non
 
 
 def _old(
-    target: Path, here: Iterable[Key], parameters: dict[str, Any], described: dict[str, Any], wanted: set[Key]
+    target: Path,
+    here: Iterable[Key],
+    parameters: dict[str, Any],
+    described: dict[str, Any],
+    index: pd.DataFrame,
+    wanted: set[Key],
 ) -> tuple[list[Key], list[Key]]:
     """Of the record as it is, the trainings that are not ``here``: those that stay, and those that leave."""
     if not (target / "runs.json").is_file():
         return [], []
     then = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
-    same_data = record.described(target.parent, target.name)["slices"] == described["slices"]
+    before = record.described(target.parent, target.name)
+    same_data = (
+        before["slices"] == described["slices"]
+        and before["source"]["sha256"] == described["source"]["sha256"]  # it may have come from another place
+        and read_table(record.file(target, "slices")).equals(index.reset_index(drop=True))
+    )
     others = [(row["loss"], row["seed"]) for row in record.runs(target.parent, target.name)]
     others = [key for key in others if key not in here]
     stay = [key for key in others if key in wanted and same_data and differing(then, parameters, key[0]) is None]
