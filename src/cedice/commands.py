@@ -165,7 +165,7 @@ def verify(_: Namespace) -> None:
     """Recompute what is reported."""
     from cedice.pipeline import verify
 
-    broken = verify.verify(Path.cwd(), lambda line: print(f"holds: {line}", flush=True))
+    broken = verify.verify(Path.cwd(), lambda line: print(line, flush=True))
     for line in broken:
         print(f"BROKEN: {line}", flush=True)
     if broken:
