@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cedice import params
+from cedice import params, paths
 from cedice.analysis.nested import over_folds
 from cedice.analysis.statistics import LEVEL, components, p_values, paired
 from cedice.evaluation import counts, runs
-from cedice.paths import Training
 
 DRAWS, DRAWS_OF_FOLDS = 2000, 20_000
 MARGIN = 0.01
@@ -66,11 +65,9 @@ def crossed() -> None:
 
 def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float], int]:
     """The components in the differences of foreground Dice, as standard deviations, and the number of units."""
+    of = runs.load(paths.record("small"), [dataset])["averaged"]
     dice = {
-        loss: pd.DataFrame(
-            counts.regions(runs.Run.of(Training("small", dataset, loss, seed), "averaged").counts)["dice"] for seed in seeds
-        )
-        for loss in params.LOSSES
+        loss: pd.DataFrame(counts.regions(of[dataset, loss, seed].counts)["dice"] for seed in seeds) for loss in params.LOSSES
     }
     differences = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()
     return components(differences), differences.shape[1]

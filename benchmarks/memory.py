@@ -24,7 +24,7 @@ PATIENTS = (95, 950)  # of two volumes with ten slices each: 1,900 and 19,000 sl
 SHAPE = (216, 256, 10)
 TRAIN = {"base_channels": 1, "depth": 1, "batch_size": 16}
 LOSS = ("--dataset", "acdc", "--loss", "ce", "--seed", "0")
-STAGES = {"preprocess": LOSS[:2], "train": LOSS, "evaluate": LOSS, "measure": LOSS}
+STAGES = {"preprocess": LOSS[:2], "train": LOSS, "evaluate": LOSS}
 
 
 def project(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Shared ways to run the project as a user does: a small copy of it, its stages, and the real archives if there are any."""
 
+import fcntl
 import os
 import runpy
 import shutil
@@ -8,57 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import settings
+from project import ENVIRONMENT, ROOT, commit, copy_project, edit, make, prepare, run
 
 # The same cases on every run, and none that a busy machine fails.
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
-ROOT = Path(__file__).parent.parent
-# A tiny demo: the real code on the real formats, in seconds.
-TINY = {
-    "source": {"kind": "phantom", "patients": 10, "seed": 1},
-    "epochs": {"acdc": 2, "covid19": 2},
-}
-TINY_TRAIN = {"base_channels": 2, "depth": 2, "batch_size": 8}
-
-
 @pytest.fixture
 def edit_params():
-    """edit_params(folder, {"demo.train.seed": 3}) changes keys of the params.yaml in a folder; None removes a key."""
-
-    def edit(folder: Path, changes: dict[str, object]) -> None:
-        path = folder / "params.yaml"
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, value in changes.items():
-            *parents, last = key.split(".")
-            node = params
-            for parent in parents:
-                node = node[parent]
-            if value is None:
-                del node[last]
-            else:
-                node[last] = value
-        path.write_text(yaml.safe_dump(params), encoding="utf-8")
-
+    """`project.edit`."""
     return edit
-
-
-def copy_project(folder: Path) -> Path:
-    """The tracked inputs of the pipeline in ``folder``, with a demo small enough for a test."""
-    for name in ("stages", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
-    for study in ("demo", "own"):  # the page depends on both
-        (folder / "reports" / study).mkdir(parents=True)
-        shutil.copy(ROOT / "reports" / study / "experiments.md", folder / "reports" / study)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["demo"] |= TINY
-    params["demo"]["train"] |= TINY_TRAIN
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture
@@ -68,6 +29,32 @@ def project(tmp_path, monkeypatch):
     monkeypatch.delenv("CEDICE_ARCHIVES", raising=False)
     monkeypatch.delenv("CEDICE_WITHOUT_GPU", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """`project.prepare` after `make demo` and `make recipe`, committed: made once for all processes of the tests, to be read."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
+    with open(f"{place}.lock", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (place / ".git/whole").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            prepare(place)
+            for study in ("demo", "recipe"):
+                run(place, *make(study))
+            commit(place, "The studies have run")
+            (place / ".git/whole").touch()
+    return place
+
+
+@pytest.fixture
+def ran(built, tmp_path, monkeypatch):
+    """A copy of `built` as the current folder."""
+    folder = tmp_path / "ran"
+    shutil.copytree(built, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture
@@ -92,11 +79,10 @@ def command():
     """command("dvc", "repro", cwd=…) → (status, output) of a process as a user starts it."""
 
     def run(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str]:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             arguments,
             cwd=cwd,
-            env=os.environ | {"PATH": path} | environment,
+            env=ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -31,15 +31,18 @@ from cedice.data.cases import Case
 from cedice.data.intensity import Intensity
 from cedice.data.sources.covid19 import Covid19
 from cedice.errors import CediceError
-from cedice.evaluation import counts
+from cedice.evaluation import counts, record, runs
+from cedice.evaluation.gather import save, write_runs
 from cedice.files import read_arrays
 from cedice.inference import model_file
 from cedice.inference.model_file import Model
+from cedice.tables import read_text
 from cedice.training import weights
 from cedice.unet import UNet
 
 SECONDS = 10
 ROOT = Path(__file__).parent.parent
+RECORD = "reports/small/record"
 SETTINGS = tiny.settings(base_channels=1, batch_size=1)
 
 
@@ -116,6 +119,23 @@ def _deep_picture(path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 2**16, (9, 12), dtype=np.uint16)).save(path)
 
 
+def _counts(path: Path) -> None:
+    """Of two trainings, in a record that has their other tables."""
+    shutil.copytree(ROOT / RECORD / "covid19", path.parent.parent / "record/covid19")
+    for table in ("counts", "history"):
+        file = record.file(path.parent.parent / "record/covid19", table)
+        save(file.parent, table, read_text(file).query("seed == '0'"))
+    rows = [row for row in record.runs(ROOT / RECORD, "covid19") if row["seed"] == 0]
+    write_runs(path.parent.parent / "record/covid19/runs.json", rows)
+    shutil.copy(path.parent.parent / "record/covid19/counts.csv.gz", path)
+
+
+def _read_counts(path: Path) -> object:
+    folder = path.parent.parent / "sound/record"
+    shutil.copy(path, folder / "covid19/counts.csv.gz")
+    return runs.load(folder, ["covid19"])
+
+
 def _copy(source: str) -> Callable[[Path], object]:
     return lambda path: shutil.copy(ROOT / source, path)
 
@@ -130,7 +150,8 @@ KINDS = [
     Kind("archive.tar.gz", _tar, _unpack),
     Kind("arrays.npz", _slices, lambda path: read_arrays(path, "images")),
     Kind("slices.npz", _slices, _read_slices),
-    Kind("counts.csv", _copy("reports/small/counts/covid19/ce-seed0.csv"), lambda path: counts.load_counts(path, 2)),
+    Kind("counts.csv", _copy(f"{RECORD}/mixtures/covid19/labels/counts.csv"), lambda path: counts.load_counts(path, 2)),
+    Kind("counts.csv.gz", _counts, _read_counts),
     Kind("params.yaml", _copy("params.yaml"), params.load),
     Kind("weights.safetensors", _weights, lambda path: weights.load(path, torch.device("cpu"), "last")),
     Kind("model.safetensors", _model, lambda path: model_file.load(path, torch.device("cpu"))),
@@ -193,7 +214,7 @@ def fuzz(number: int, seed: int, scratch: Path) -> dict[str, dict[str, int]]:
     for turn in range(number):
         kind = KINDS[turn % len(KINDS)]
         content = sound[kind.name]
-        if kind.name == "scan.nii.gz" and chance.random() < 0.5:  # past the checksum
+        if kind.name.endswith((".nii.gz", ".csv.gz")) and chance.random() < 0.5:  # past the checksum
             content = gzip.compress(damage(gzip.decompress(content), chance))
         else:
             content = damage(content, chance)

@@ -5,11 +5,9 @@ as soon as one ends otherwise than an undisturbed one, in any output but for sec
 """
 
 import collections
-import hashlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,30 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
-from conftest import ROOT, copy_project
-
-TARGETS = ("page@demo",)
-_OF_THE_MOMENT = ("wall_seconds", "peak_memory_mb", "revision")
-_ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def prepare(folder: Path) -> Path:
-    """A tiny project under Git and DVC, nothing run yet."""
-    folder.mkdir(parents=True)
-    copy_project(folder)
-    for tool in ("git", "dvc"):
-        subprocess.run([tool, "init", "-q"], cwd=folder, env=_ENVIRONMENT, check=True)
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
-    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")  # DVC's own default is to report every command to its makers
-    return folder
+from project import ENVIRONMENT, prepare, state
 
 
 def start(folder: Path) -> subprocess.Popen:
     """`dvc repro` in a process group of its own."""
-    command = ["dvc", "repro", *TARGETS]
+    command = ["dvc", "repro", "page@demo"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=_ENVIRONMENT, start_new_session=True, **pipes)
+    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, start_new_session=True, **pipes)
 
 
 def kill(process: subprocess.Popen, folder: Path) -> str:
@@ -56,25 +38,6 @@ def kill(process: subprocess.Popen, folder: Path) -> str:
     except ValueError:
         lock.unlink()
     return said
-
-
-def state(folder: Path) -> dict[str, str]:
-    """A fingerprint of every output; histories and run records without what differs from run to run."""
-    found = {}
-    for top in ("data", "models", "reports"):
-        for path in sorted(path for path in (folder / top).rglob("*") if path.is_file()):
-            if path.name == "history.csv":
-                content = pd.read_csv(path).drop(columns="seconds").to_csv().encode()
-            elif path.name in ("run.json", "runs.json"):
-                given = json.loads(path.read_text(encoding="utf-8"))
-                rows = given if isinstance(given, list) else [given]
-                content = json.dumps([[row[key] for key in row if key not in _OF_THE_MOMENT] for row in rows]).encode()
-            elif path.name in ("table1.md", "index.html", "noise.md"):  # tell seconds too
-                content = b""
-            else:
-                content = path.read_bytes()
-            found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
-    return found
 
 
 def disturb(folder: Path, wanted: int, longest: float, chance: random.Random) -> tuple[list[str], str]:

@@ -6,12 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cedice import paths
 from cedice.analysis import breakdown
 from cedice.errors import CediceError
 from cedice.evaluation.boundaries import MEASURES
-from cedice.files import write_arrays
-from cedice.paths import Training
 from cedice.reporting.breakdown import markdown
 
 
@@ -106,11 +103,3 @@ def test_trainings_on_different_slices_are_not_compared():
     tables = {("acdc", "ce", 0): surfaces([1.0, 2.0]), ("acdc", "ce_dl", 0): surfaces([1.0])}
     with pytest.raises(CediceError, match="surfaces of acdc ce_dl 0 and of acdc ce 0 are of different slices"):
         breakdown.borders(tables)
-
-
-def test_predictions_of_other_slices_are_refused(project, stage):
-    loss = ("--study", "demo", "--dataset", "covid19", "--loss", "ce", "--seed", "0")
-    for name in ("download", "preprocess"):
-        assert stage(name, *loss[:4]) is None
-    write_arrays(paths.predictions(Training("demo", "covid19", "ce", 0), "last"), labels=np.zeros((3, 256, 256), np.uint8))
-    assert "predictions of other slices ((3, 256, 256), not" in stage("measure", *loss)

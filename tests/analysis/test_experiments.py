@@ -1,12 +1,10 @@
 """What the kept experiments say, by hand; that they follow from what is kept; and what is refused."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from conftest import ROOT
 from test_verdict import BASE, measured
 
@@ -14,12 +12,13 @@ from cedice import paper, params, paths
 from cedice.analysis import experiments, response
 from cedice.analysis.experiments import Experiment
 from cedice.errors import CediceError
-from cedice.evaluation import runs
+from cedice.evaluation import record, runs
 from cedice.evaluation.counts import pooled_headline
+from cedice.evaluation.gather import save
 from cedice.evaluation.runs import Run
 from cedice.params import LOSSES
-from cedice.pipeline import keep
 from cedice.reporting.experiments import Tried, markdown
+from cedice.tables import read_text
 
 MADE = ("experiments.md", "response.csv", "leakage.csv", "response.png")
 
@@ -141,13 +140,9 @@ def test_kept_with_the_parameters_of_the_project_it_is_no_experiment(reported, s
 
 
 def test_a_kept_experiment_without_the_averaged_network_has_none_of_its_trainings(reported):
-    folder = paths.experiments("small") / "alpha-2"
-    lock = yaml.safe_load((folder / "dvc.lock").read_text())
-    for entry in lock["stages"].values():
-        entry["outs"] = [out for out in entry["outs"] if "-averaged" not in out["path"]]
-    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
-    for table in folder.rglob("*-averaged.csv"):
-        table.unlink()
+    folder = paths.experiments("small") / "alpha-2/covid19"
+    cells = read_text(record.file(folder, "counts"))
+    save(folder, "counts", cells[cells["readout"] == "last"])
     project = params.load()
     last, averaged = (
         {experiment.name for experiment in experiments.load("small", project, readout)} for readout in ("last", "averaged")
@@ -158,25 +153,3 @@ def test_a_kept_experiment_without_the_averaged_network_has_none_of_its_training
 def test_an_experiment_that_is_not_there_is_one_line(project, stage, command):
     assert command("git", "init", "-q", cwd=project)[0] == 0
     assert stage("keep", "--study", "demo", "--experiment", "alpha-9").startswith("error: no experiments are named 'alpha-9'")
-
-
-def test_what_an_experiment_set_is_merged_into_the_parameters_of_today(tmp_path):
-    project, checkout, name = tmp_path / "project", tmp_path / "checkout", "reports/small/experiments/old"
-    kept = project / name / "history/acdc/ce-seed0.csv"
-    kept.parent.mkdir(parents=True)
-    kept.write_text("epoch\n1\n")
-    (project / name / "params.yaml").write_text("small: {split: slice}\n")
-    (project / name / "dvc.lock").write_text("stages: {train@small-acdc-ce-0: {cmd: b}}\n")
-    checkout.mkdir()
-    (checkout / "params.yaml").write_text(
-        "loss: {ce: 0}\nsmall: {split: patient, epochs: {acdc: 1}, seeds: [0]}\nmixture: {studies: []}\n"
-    )
-    others = ("train@small-acdc-ce-0", "download@small-acdc", "page@small", "download@demo-acdc")
-    (checkout / "dvc.lock").write_text("stages:\n" + "".join(f"  {name}:\n    cmd: a\n" for name in others))
-    assert keep.lay_over(Path(name), project, checkout) == ["train@small-acdc-ce-0"]
-    merged = yaml.safe_load((checkout / "params.yaml").read_text())
-    assert merged["small"] == {"split": "slice", "epochs": {"acdc": 1}, "seeds": [0]}
-    assert merged["run"] == {"studies": ["small"], "datasets": ["acdc"], "losses": ["ce"], "seeds": [0], "mixtures": []}
-    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
-    assert lock == {"train@small-acdc-ce-0": {"cmd": "b"}, "download@small-acdc": {"cmd": "a"}}  # what a training is made from
-    assert (checkout / "reports/small/history/acdc/ce-seed0.csv").read_text() == kept.read_text()

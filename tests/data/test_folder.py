@@ -272,9 +272,10 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
     for step in ("download", "preprocess"):
         assert stage(step, "--study", "own", "--dataset", "mine") is None
     for loss, seed in itertools.product(("ce", "ce_dl"), "01"):
-        for step in ("train", "evaluate", "measure"):
+        for step in ("train", "evaluate"):
             assert stage(step, "--study", "own", "--dataset", "mine", "--loss", loss, "--seed", seed) is None
-    for step in ("samples", "table", "breakdown", "conventions", "verdict", "plot", "noise", "difference", "page"):
+    assert stage("gather", "--study", "own", "--dataset", "mine") is None
+    for step in ("samples", "table", "verdict", "plot", "page"):
         assert stage(step, "--study", "own") is None
     reports = project / "reports/own"
     metrics = json.loads((reports / "summary.json").read_text())

@@ -108,7 +108,7 @@ def test_five_trainings_with_folds_validate_every_patient_once(project, stage, e
     for seed in range(5):
         assert sorted([*made.rows("train", seed), *made.rows("val", seed)]) == list(range(len(made.index)))
         assert not validating[seed] & set(made.part("train", seed).index["patient"])
-    record = json.loads(paths.slices_record("demo", "acdc").read_text())
+    record = json.loads(paths.summary("demo", "acdc").read_text())
     assert (record["folds"], record["validation_patients"], record["unit"]) == (5, 5, "patient")
     assert "val" not in record
 
@@ -119,7 +119,7 @@ def test_an_official_split_stays_with_folds(project, stage, edit_params):
     edit_params(project, {"demo.split": "folds"})
     assert stage("preprocess", "--study", "demo", "--dataset", "covid19") is None
     assert before == [None, paths.slices("demo", "covid19")[1].read_bytes()]
-    assert "folds" not in json.loads(paths.slices_record("demo", "covid19").read_text())
+    assert "folds" not in json.loads(paths.summary("demo", "covid19").read_text())
 
 
 def test_the_same_slices_give_the_same_bytes(project, stage):
@@ -170,7 +170,7 @@ def test_the_real_archives(project, stage, monkeypatch, archives, dataset, sourc
     monkeypatch.setenv("CEDICE_ARCHIVES", str(archives))
     root = prepare(stage, "small", dataset)
     assert stage("preprocess", "--study", "small", "--dataset", dataset) is None
-    summary = json.loads(paths.slices_record("small", dataset).read_text())
+    summary = json.loads(paths.summary("small", dataset).read_text())
     expected = {"acdc": (1902, 1516, 386, 61), "covid19": (98, 50, 48, 0)}[dataset]
     assert tuple(summary[key] for key in ("slices", "train", "val", "slices_without_foreground")) == expected
     # What is known of the data is held against the slices: with a volume's labels gone, the stage must stop.

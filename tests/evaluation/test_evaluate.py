@@ -10,31 +10,29 @@ from cedice.data import slices
 from cedice.data.grid import Grid
 from cedice.data.sources.acdc import Acdc
 from cedice.errors import CediceError
-from cedice.evaluation import counts, runs
+from cedice.evaluation import counts, record, runs
+from cedice.evaluation.gather import GZIP
 from cedice.evaluation.native import to_native
-from cedice.evaluation.runs import Run, readouts
+from cedice.files import read_arrays, write_csv
 from cedice.metrics import region_counts
 from cedice.paths import Training
+from cedice.tables import read_table, read_text
 
 LOSS = ("--study", "demo", "--dataset", "acdc", "--loss", "ce_dl", "--seed", "0")
 TRAINING = Training("demo", "acdc", "ce_dl", 0)
 
 
-@pytest.fixture
-def evaluated(project, stage):
-    for name in ("download", "preprocess"):
-        assert stage(name, *LOSS[:4]) is None
-    for name in ("train", "evaluate"):
-        assert stage(name, *LOSS) is None
-    return project
+def recorded() -> dict[str, runs.Runs]:
+    return runs.load(paths.record("demo"), ["acdc"])
 
 
 @pytest.mark.parametrize("readout", paths.READOUTS)
-def test_counts_are_those_of_the_predictions(evaluated, readout):
-    table = counts.load_counts(paths.counts(TRAINING, readout), 4)
+def test_counts_are_those_of_the_predictions(built, monkeypatch, readout):
+    monkeypatch.chdir(built)
+    run = recorded()[readout][TRAINING.key]
     val = slices.load(*paths.slices("demo", "acdc")).part("val", 0)
-    with np.load(paths.predictions(TRAINING, readout)) as stored:
-        labels = stored["labels"]
+    (labels,) = read_arrays(paths.labels(TRAINING, readout), "labels")
+    table = run.counts
     assert table["slice"].to_list() == np.repeat(val.index["slice"], 4).to_list()
     for label in range(4):
         rows = table[table["class"] == label]
@@ -42,42 +40,37 @@ def test_counts_are_those_of_the_predictions(evaluated, readout):
         for name, expected in {"tp": found & truth, "fp": found & ~truth, "fn": ~found & truth, "tn": ~found & ~truth}.items():
             np.testing.assert_array_equal(rows[name], expected.sum(axis=(1, 2)))
     # The last row of the history, and the last epoch's counts, are of these very weights.
-    last = Run.of(TRAINING, readout).history.iloc[-1]
+    last = run.history.iloc[-1]
     for convention, values in counts.pooled_headline(table).items():
         for metric, value in values.items():
             assert value == pytest.approx(last[f"{metric}_{convention}"], abs=1e-12)
-    epochs = pd.read_csv(paths.epochs(TRAINING))
+    epochs = record.by_training(record.load(paths.record("demo"), "epochs", ["acdc"]))[TRAINING.key]
     kept = epochs[(epochs["readout"] == readout) & (epochs["epoch"] == last["epoch"])]
-    columns = ["slice", "patient", "class", "tp", "fp", "fn"]
-    pd.testing.assert_frame_equal(kept[columns].reset_index(drop=True), table[columns].reset_index(drop=True))
+    sums = table.groupby(["patient", "class"], sort=False)[["tp", "fp", "fn"]].sum().reset_index()
+    pd.testing.assert_frame_equal(kept[list(sums)].reset_index(drop=True), sums)
 
 
-def test_a_history_of_the_averaged_network_has_the_names_of_the_other(evaluated):
-    last, averaged = (Run.of(TRAINING, readout).history for readout in paths.READOUTS)
-    assert list(last) == [column for column in pd.read_csv(paths.history(TRAINING)) if not column.startswith("averaged_")]
+def test_a_history_of_the_averaged_network_has_the_names_of_the_other(built, monkeypatch):
+    monkeypatch.chdir(built)
+    last, averaged = (recorded()[readout][TRAINING.key].history for readout in paths.READOUTS)
+    written = pd.read_csv(paths.trained(TRAINING) / "history.csv")
+    assert list(last) == [column for column in written if not column.startswith("averaged_")]
     assert set(averaged) == set(last)
     assert averaged["train_loss"].equals(last["train_loss"])
     assert not averaged["val_ce"].equals(last["val_ce"])
 
 
-def test_readouts_are_those_with_counts_of_all_trainings(evaluated):
-    other = TRAINING._replace(loss="ce")
-    assert readouts([TRAINING]) == ("last", "averaged")
-    paths.counts(other, "last").touch()
-    assert readouts([TRAINING, other]) == ("last",)
-
-
 @pytest.mark.parametrize("grid", [{"spacing": 2.0, "size": 48}, {"spacing": "native", "size": 64}])
 def test_on_a_grid_with_a_spacing_the_slices_own_pixels_are_counted(project, stage, edit_params, grid):
     edit_params(project, {"demo.grid": {"acdc": grid, "covid19": {"size": 256}}})
-    for name, number in (("download", 4), ("preprocess", 4), ("train", 8), ("evaluate", 8), ("measure", 8)):
+    for name, number in (("download", 4), ("preprocess", 4), ("train", 8), ("evaluate", 8), ("gather", 4)):
         assert stage(name, *LOSS[:number]) is None
     data = slices.load(*paths.slices("demo", "acdc"))
     assert data.images.shape[1:] == (grid["size"], grid["size"])
     val = data.part("val", 0)
-    with np.load(paths.predictions(TRAINING, "averaged")) as stored:
-        labels = slices.shaped(stored["labels"], val.index, "")
-    table = counts.load_counts(paths.counts(TRAINING, "averaged"), 4)
+    file = paths.labels(TRAINING, "averaged")
+    labels = slices.shaped(read_arrays(file, "labels")[0], val.index, file)
+    run = recorded()["averaged"][TRAINING.key]
     source = Acdc()
     for case in source.cases(paths.raw("demo", "acdc")):
         stored_masks = source.read(case).mask
@@ -85,16 +78,13 @@ def test_on_a_grid_with_a_spacing_the_slices_own_pixels_are_counted(project, sta
             truth = stored_masks[int(val.index["slice"][number][-2:])]
             np.testing.assert_array_equal(val.native[number], truth)
             assert labels[number].shape == truth.shape
-            rows = table[table["slice"] == val.index["slice"][number]].set_index("class")
+            rows = run.counts[run.counts["slice"] == val.index["slice"][number]].set_index("class")
             assert rows.loc[3, "tp"] == ((labels[number] == 3) & (truth == 3)).sum()
             assert rows.loc[3, "fn"] == ((labels[number] != 3) & (truth == 3)).sum()  # also beyond the field
-            assert rows.loc[0].drop(["slice", "volume", "patient"]).sum() == truth.size
-    surfaces = pd.read_csv(paths.surfaces(TRAINING, "averaged"))
+            assert rows.loc[0, counts.COUNTS].sum() == truth.size
+    surfaces = record.load(paths.record("demo"), "surfaces", ["acdc"])
     assert set(surfaces["unit"]) == {"mm"}
-    assert (
-        runs.values(Run.of(TRAINING, "averaged"), "it")["dice_foreground"]
-        == counts.pooled_headline(table)["foreground"]["dice"]
-    )
+    assert runs.values(run, "it")["dice_foreground"] == counts.pooled_headline(run.counts)["foreground"]["dice"]
 
 
 def test_what_lies_beyond_the_field_is_background_and_what_lies_within_comes_back():
@@ -111,17 +101,47 @@ def test_what_lies_beyond_the_field_is_background_and_what_lies_within_comes_bac
     assert int(labels[2][0, 1]) == 4 * 30  # cropped, so missed
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda table: table.drop(index=5), "slice patient005_frame01_z01 has rows for the classes"),
-        (lambda table: table.assign(tp=table["tp"].where(table.index != 6, 0) + (table.index == 6)), "z01 do not add up"),
-        (lambda table: table.drop(columns="fn"), "not a table of counts"),
-        (lambda table: table.assign(fp=0.5), "not a table of counts|do not add up"),
-    ],
-)
-def test_a_damaged_table_is_refused(evaluated, damage, message):
-    path = paths.counts(TRAINING, "last")
-    damage(pd.read_csv(path)).to_csv(path, index=False)
+DAMAGES = [
+    (lambda table: table.drop(index=5), r"slice \w+ lacks rows of counts for the classes 0\.\.3 in order"),
+    (lambda table: table.assign(tp=table["tp"].where(table.index != 6, 0) + (table.index == 6)), "do not add up"),
+    (lambda table: table.drop(columns="fn"), "not a table of counts .no column fn."),
+    (lambda table: table.assign(fp=table["fp"] + 0.5), "not a table of counts .a count is no whole number."),
+    (lambda table: table.assign(fp=table["fp"].where(table.index != 6)), "not a table of counts .a count is no whole number."),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
+def test_damaged_counts_are_refused(built, tmp_path, damage, message):
+    """Those of a record, and those of a mixture, which stand in a file of their own."""
+    for place in ("data.json", "slices.csv.gz", "runs.json", "history.csv"):
+        (tmp_path / "acdc").mkdir(exist_ok=True)
+        (tmp_path / "acdc" / place).write_bytes((built / paths.record("demo") / "acdc" / place).read_bytes())
+    whole = read_table(built / paths.record("demo") / "acdc/counts.csv.gz")
+    write_csv(tmp_path / "acdc/counts.csv.gz", damage(whole), compression=GZIP)
+    with pytest.raises(CediceError, match=f"{tmp_path}/acdc: .*{message}"):
+        runs.load(tmp_path, ["acdc"])
+    alone = whole[whole["loss"] == "ce_dl"].query("readout == 'last'").reset_index(drop=True)
+    write_csv(tmp_path / "counts.csv", damage(alone.assign(volume="v", patient="p")))
     with pytest.raises(CediceError, match=message):
-        counts.load_counts(path, 4)
+        counts.load_counts(tmp_path / "counts.csv", 4)
+
+
+@pytest.mark.parametrize("table", [*record.MEASURED, "epochs"])
+def test_a_table_that_is_cut_off_is_one_line_that_names_it(ran, table):
+    file = record.file(paths.record("demo") / "acdc", table)
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(CediceError, match=rf"{file}: not a table of {table} .*; get it from Git, or run the gather stage"):
+        record.load(paths.record("demo"), table, ["acdc"])
+
+
+@pytest.mark.parametrize("table", record.MEASURED)
+def test_the_record_has_every_cell_that_evaluate_wrote(built, monkeypatch, table):
+    """With the names that it keeps once joined back, and no other."""
+    monkeypatch.chdir(built)
+    found = record.by_training(record.load(paths.record("demo"), table, ["acdc", "covid19"]))
+    assert len(found) == 4
+    for key, rows in found.items():
+        file = paths.evaluated(Training("demo", *key)) / f"{table}.csv"
+        pd.testing.assert_frame_equal(rows, read_table(file), check_dtype=False)  # some are all whole numbers
+    cells = read_text(record.file(paths.record("demo") / "acdc", table))
+    assert list(cells)[:3] == record.KEYS

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from conftest import ROOT
 
 from cedice import paths
@@ -13,7 +12,8 @@ from cedice.cli import parser
 from cedice.data import slices
 from cedice.data.reading import Scan
 from cedice.errors import CediceError
-from cedice.evaluation.counts import load_counts, pooled_headline
+from cedice.evaluation import record, runs
+from cedice.evaluation.counts import pooled_headline
 from cedice.files import read_arrays
 from cedice.inference import model_file, released
 from cedice.inference.label import label
@@ -27,25 +27,18 @@ def release(*arguments: str) -> None:
     given.do(given)
 
 
-@pytest.fixture
-def trained(project, stage):
-    arguments = ("--study", "demo", "--dataset", "covid19", "--loss", "ce_dl", "--seed", "0")
-    for name, number in (("download", 4), ("preprocess", 4), ("train", 8), ("evaluate", 8)):
-        assert stage(name, *arguments[:number]) is None
-    return project
-
-
-def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(trained):
+def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(ran):
     release("demo", "covid19", "ce_dl", "0", "-o", "m.safetensors")
     model = model_file.load(Path("m.safetensors"), torch.device("cpu"))
     assert model.classes == ("background", "infection")
     data = slices.load(*paths.slices("demo", "covid19"))
     val = data.part("val", 0)
     found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", keep=False)
-    (expected,) = read_arrays(paths.predictions(TRAINING, "averaged"), "labels")
+    (expected,) = read_arrays(paths.labels(TRAINING, "averaged"), "labels")
     assert (found == expected).mean() > 0.999  # half precision turns a pixel in a thousand, at most
     card = Path("m.md").read_text(encoding="utf-8")
-    evaluated = pooled_headline(load_counts(paths.counts(TRAINING, "averaged"), 2))
+    counts = runs.load(paths.record("demo"), ["covid19"])["averaged"][TRAINING.key].counts
+    evaluated = pooled_headline(counts)
     printed = float(re.search(r"\| Dice, foreground \| ([\d.]+) \|", card)[1])
     assert printed == pytest.approx(evaluated["foreground"]["dice"], abs=0.005)
     assert "2 base channels" in card
@@ -90,11 +83,10 @@ def test_what_comes_along_is_small_has_a_card_and_is_of_the_reported_training(na
     file = released.find(name)
     assert file.stat().st_size < 4e6
     made_from = model_file.load(file, torch.device("cpu")).made_from
-    lock = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     training = Training(*(made_from[field] for field in Training._fields))
-    stage = lock[f"train@{'-'.join(map(str, tuple(training)))}"]
-    weights = paths.weights(training)
-    assert {out["path"]: out["md5"] for out in stage["outs"]}[weights.as_posix()] == made_from["weights_md5"]
+    rows = record.runs(ROOT / paths.record(training.study), training.dataset)
+    recorded = {(row["loss"], row["seed"]): row["weights_md5"] for row in rows}
+    assert recorded[training.key[1:]] == made_from["weights_md5"]
     card = file.with_suffix(".md").read_text(encoding="utf-8")
     assert "No clinical use" in card
     assert "non-commercial" in card

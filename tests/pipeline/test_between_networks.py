@@ -1,13 +1,16 @@
 """The stage `networks`: of the studies that are there, and where there is none."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cedice import params, paths
-from cedice.files import write_csv, write_json
-from cedice.paths import READOUTS, Training
+from cedice.evaluation import record
+from cedice.evaluation.gather import save, write_runs
+from cedice.files import write_csv
+from cedice.paths import READOUTS
 
 STUDIES = {"outlook": 0.02, "attention": 0.02, "transformer": 0.1}  # what the Dice term adds to the share of hits
 
@@ -22,27 +25,28 @@ CLASSES = {"covid19": 2, "hippocampus": 3}
 
 
 def results(study: str, gain: float, datasets: tuple[str, ...] = tuple(CLASSES)) -> None:
-    """Counts, histories and records of six slices, and the verdict's rows, as that study's stages write them."""
+    """The record of six slices, and the verdict's rows, as that study's stages write them."""
     settings, random = params.load().study(study), np.random.default_rng(len(study))
     rows = []
     for dataset, classes in ((dataset, CLASSES[dataset]) for dataset in datasets):
+        counts, histories, runs = [], [], []
         for loss, seed in ((loss, seed) for loss in params.LOSSES for seed in settings.seeds_of(dataset)):
-            training, counts = Training(study, dataset, loss, seed), []
-            for number in range(6):
-                share = 0.7 + (loss == "ce_dl") * gain + random.normal(0, 0.01)
-                for label in range(classes):
-                    tp = int(1000 * share)
-                    keys = {"slice": f"s{number}", "volume": f"v{number}", "patient": f"p{number}", "class": label}
-                    counts.append(keys | {"tp": tp, "fp": 1000 - tp, "fn": 1000 - tp, "tn": 4000 + tp})
-            for readout in READOUTS:
-                write_csv(paths.counts(training, readout), pd.DataFrame(counts))
-            write_csv(paths.history(training), pd.DataFrame({"epoch": [1], "val_ce": [1.0], "averaged_val_ce": [1.0]}))
-            record = {
-                "settings": {"classes": classes, "network": NETWORKS[study]},
-                "wall_seconds": 120.0,
-                "peak_memory_mb": {"main": 1500},
-            }
-            write_json(paths.run_record(training), record)
+            of = {"loss": loss, "seed": seed}
+            shares = 0.7 + (loss == "ce_dl") * gain + random.normal(0, 0.01, 6)
+            for readout, (number, share), label in itertools.product(READOUTS, enumerate(shares), range(classes)):
+                tp = int(1000 * share)
+                pixels = {"tp": tp, "fp": 1000 - tp, "fn": 1000 - tp, "tn": 4000 + tp}
+                counts.append(of | {"readout": readout, "slice": f"s{number}", "class": label} | pixels)
+            histories.append(of | {"epoch": 1, "val_ce": 1.0, "averaged_val_ce": 1.0})
+            given = {"classes": classes, "network": NETWORKS[study]}
+            runs.append(of | {"settings": given, "wall_seconds": 120.0, "peak_memory_mb": {"main": 1500}})
+        folder = paths.record(study) / dataset
+        names = {"slice": "s", "volume": "v", "patient": "p"}
+        slices = [{key: f"{letter}{number}" for key, letter in names.items()} | {"frame": ""} for number in range(6)]
+        write_csv(record.file(folder, "slices"), pd.DataFrame(slices))
+        save(folder, "counts", pd.DataFrame(counts))
+        save(folder, "history", pd.DataFrame(histories))
+        write_runs(folder / "runs.json", runs)
         numbers = {
             "mean": gain,
             "low": gain - 0.01,

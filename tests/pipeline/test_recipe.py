@@ -3,15 +3,14 @@
 import itertools
 import shutil
 
-import pandas as pd
 import pytest
 
 from cedice import params, paths
-from cedice.paths import Training
+from cedice.evaluation import record
 from cedice.tables import read_table
 
 SEEDS = {"acdc": [0, 1, 2, 3, 4, 5], "covid19": [0, 1]}  # the last one of ACDC validates fold 0 a second time
-REPORTS = ("table", "breakdown", "conventions", "verdict", "plot", "noise", "difference", "samples", "page")
+REPORTS = ("samples", "table", "verdict", "plot", "page")
 
 
 @pytest.fixture
@@ -32,8 +31,9 @@ def recipe(project, stage, edit_params):
         for name in ("download", "preprocess"):
             assert stage(name, *of) is None
         for loss, seed in itertools.product(params.LOSSES, seeds):
-            for name in ("train", "evaluate", "measure"):
+            for name in ("train", "evaluate"):
                 assert stage(name, *of, "--loss", loss, "--seed", str(seed)) is None
+        assert stage("gather", *of) is None
     return project
 
 
@@ -41,12 +41,12 @@ def test_every_patient_is_validated_by_the_trainings_of_its_fold_and_every_repor
     for name in REPORTS:
         assert stage(name, "--study", "demo") is None
     index = read_table(paths.slices("demo", "acdc")[1])
+    counts = record.by_training(record.load(paths.record("demo"), "counts", ["acdc"]))
     for seed in SEEDS["acdc"]:
-        counts = pd.read_csv(paths.counts(Training("demo", "acdc", "ce", seed), "averaged"))
-        assert set(counts["patient"]) == set(index["patient"][index["fold"] == seed % 5])
+        assert set(counts["acdc", "ce", seed]["patient"]) == set(index["patient"][index["fold"] == seed % 5])
     verdict = read_table(paths.reports("demo") / "verdict.csv")
     assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {10}
-    shutil.rmtree(paths.reports("demo") / "counts/acdc")
+    shutil.rmtree(paths.record("demo") / "acdc")
     for name in REPORTS:
         assert stage(name, "--study", "demo") is None
     for report in ("table1.md", "verdict.md"):

@@ -1,48 +1,69 @@
-"""The pipeline as a user runs it: DVC from nothing to Table 1 and the figures, then only what a change asks for."""
+"""The pipeline as a user runs it: from nothing to Table 1 and the figures, then only what a change asks for."""
 
 import gzip
 import io
 import json
 import random
+import re
 import socket
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
+import interrupt
 import pandas as pd
+import psutil
 import pytest
 import yaml
 from conftest import ROOT
-from interrupt import TARGETS, kill, prepare, start, state
+from project import ENVIRONMENT, commit, make, prepare, run, running, state
 
 from cedice import params, paths
+from cedice.analysis import experiments
+from cedice.evaluation import record
 from cedice.paths import Training
-from cedice.pipeline import keep
+from cedice.pipeline import verify
 
-pytestmark = pytest.mark.xdist_group("built")  # in one process and in this order: they share a project
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A copy of the project after `dvc repro` of its tiny demo, under Git, as after `make demo`."""
-    return prepare(tmp_path_factory.mktemp("projects") / "built")
+RECIPE = Path("reports/recipe")
 
 
-def repro(command, folder: Path, *options: str) -> str:
-    status, output = command("dvc", "repro", *TARGETS, *options, cwd=folder)
-    assert status == 0, output
-    return output
+def begin(folder: Path, study: str = "recipe") -> subprocess.Popen:
+    """`make STUDY`, in a process group of its own."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(make(study), cwd=folder, env=ENVIRONMENT, start_new_session=True, **pipes)
 
 
-def running(output: str) -> set[str]:
-    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+def until(process: subprocess.Popen, words: str) -> str:
+    """What the process says up to a line with these words."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it ended before it said {words!r}:\n{said}")
 
 
-def test_everything_from_nothing(built, command):
-    output = repro(command, built)
-    assert len(running(output)) == 2 + 2 + 4 + 4 + 4 + len(TARGETS)
+def of(folder: Path) -> list[psutil.Process]:
+    """The processes that work in the folder."""
+    there = []
+    for process in psutil.process_iter(["cwd"]):
+        if process.info["cwd"] == str(folder) and process.pid != psutil.Process().pid:
+            there.append(process)
+    return there
+
+
+def changed(folder: Path) -> set[str]:
+    """The tracked files that are not as they were committed."""
+    return set(run(folder, "git", "diff", "--name-only").split())
+
+
+def trainings(folder: Path) -> list[tuple[str, int]]:
+    return [(row["loss"], row["seed"]) for row in record.runs(folder / paths.record("recipe"), "covid19")]
+
+
+def test_everything_is_made_from_nothing(built):
     found = json.loads((built / "reports/demo/metrics.json").read_text())
     assert set(found) == set(params.DATASETS)
     assert all(0 <= found[dataset][loss] <= 1 for dataset in params.DATASETS for loss in params.LOSSES)
@@ -50,62 +71,23 @@ def test_everything_from_nothing(built, command):
     assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [
         f"figure{n}.png" for n in (1, 4, 5, 6, 7)
     ]
-    assert sorted(path.name for path in (built / "reports/demo/samples").iterdir()) == ["figure2.png", "figure3.png"]
-    record = json.loads((built / paths.run_record(Training("demo", "acdc", "ce", 0))).read_text())
-    assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings"} <= set(record)
+    assert sorted(path.name for path in (built / "reports/demo/samples").iterdir()) == ["figure2.jpg", "figure3.jpg"]
+    row = record.runs(built / paths.record("demo"), "acdc")[0]
+    assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings", "weights_md5"} <= set(row)
+    assert row["revision"] == run(built, "git", "rev-parse", "HEAD^").strip()
+    for study in ("demo", "recipe"):
+        assert {"index.html", "table1.md", "verdict.md", "forest.png"} <= {path.name for path in (built / "reports" / study).iterdir()}
     assert not list(built.rglob("*.part"))
 
 
-def test_a_second_time_does_nothing(built, command):
-    output = repro(command, built)
-    assert not running(output)
-    assert "up to date" in output
-
-
-def test_alpha_concerns_its_own_loss_alone(built, command, edit_params):
-    edit_params(built, {"loss.ce_dl.alpha": 0.5})
-    stages = running(repro(command, built, "--dry"))
-    edit_params(built, {"loss.ce_dl.alpha": 1.0})
-    trained = {"train@demo-acdc-ce_dl-0", "train@demo-covid19-ce_dl-0"}
-    assert trained <= stages
-    assert not any("-ce-" in stage for stage in stages)
-    assert not any(stage.startswith(("download", "preprocess")) for stage in stages)
-
-
-def test_epochs_of_one_data_set_leave_the_other(built, command, edit_params):
-    edit_params(built, {"demo.epochs.covid19": 3})
-    stages = running(repro(command, built, "--dry"))
-    edit_params(built, {"demo.epochs.covid19": 2})
-    assert {stage for stage in stages if stage.startswith("train")} == {
-        "train@demo-covid19-ce-0",
-        "train@demo-covid19-ce_dl-0",
-    }
-
-
-def test_another_seed_trains_that_seed_alone(built, command, edit_params):
-    edit_params(built, {"demo.seeds": [0, 3], "run.seeds": [0, 3]})
-    status, output = command("dvc", "repro", "--dry", "train", cwd=built)
-    edit_params(built, {"demo.seeds": [0], "run.seeds": [0]})
-    assert status == 0, output
-    assert running(output) == {f"train@demo-{dataset}-{loss}-3" for dataset in params.DATASETS for loss in params.LOSSES}
-
-
-def test_killed_and_then_given_twice_at_once_it_ends_in_the_same_bytes(built, tmp_path):
-    """In another folder, so this is also the test that the same inputs give the same bytes."""
-    folder = prepare(tmp_path / "disturbed")
-    chance = random.Random(1)
-    for _ in range(2):
-        process = start(folder)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.communicate(timeout=chance.uniform(3, 9))
-        kill(process, folder)
-    outputs = [process.communicate()[0] for process in [start(folder), start(folder)]]
-    assert "Traceback" not in "".join(outputs)
-    repro_again = start(folder)  # what the second was refused, or had lost
-    output, _ = repro_again.communicate()
-    assert repro_again.returncode == 0, output
-    assert state(folder) == state(built)
-    assert not list(folder.rglob("*.part"))
+def test_a_study_that_make_runs_keeps_its_lock_beside_its_record_and_none_in_the_root(built):
+    own, root = (yaml.safe_load((built / file).read_text())["stages"] for file in (RECIPE / "dvc.lock", "dvc.lock"))
+    name = "covid19-ce_dl-0"
+    assert {f"train@recipe-{name}", f"evaluate@recipe-{name}", "gather@recipe-covid19", "samples@recipe"} <= own.keys()
+    assert {f"train@demo-{name}", "gather@demo-covid19", "page@demo", "page@recipe"} <= root.keys()
+    assert not [stage for stage in root if stage.startswith(("train@recipe", "gather@recipe"))]
+    assert not (built / RECIPE / "dvc.yaml").exists()
+    assert changed(built) == set()
 
 
 def test_nothing_that_is_written_names_the_machine_or_a_place_on_it(built):
@@ -121,106 +103,193 @@ def test_nothing_that_is_written_names_the_machine_or_a_place_on_it(built):
         assert not [name for name in names if len(name) > 3 and name in content], path
 
 
-def shown(output: str) -> dict:
-    """The JSON behind DVC's complaint that the other study of `dvc.yaml` has no results here."""
-    return json.loads(output[output.index("{") :])
+CHANGES = [
+    ({}, set()),
+    ({"loss.ce_dl.alpha": 0.5}, {"train@demo-acdc-ce_dl-0", "train@demo-covid19-ce_dl-0"}),
+    ({"demo.epochs.covid19": 3}, {"train@demo-covid19-ce-0", "train@demo-covid19-ce_dl-0"}),
+    ({"demo.seeds": [0, 3], "run.seeds": [0, 3]}, {f"train@demo-{d}-{loss}-3" for d in params.DATASETS for loss in params.LOSSES}),
+]
 
 
-def test_metrics_and_plots_are_there_for_dvc(built, command):
-    status, output = command("dvc", "metrics", "show", "--json", cwd=built)
-    assert status == 0, output
-    assert shown(output)[""]["data"]["reports/demo/metrics.json"]["data"]["acdc"]["ce_dl"] is not None
-    status, output = command("dvc", "plots", "show", "--json", cwd=built)
-    assert status == 0, output
-    assert any("demo" in name for name in shown(output)["data"])
+@pytest.mark.parametrize(("changes", "trained"), CHANGES, ids=["nothing", "alpha", "epochs of a data set", "a seed"])
+def test_a_change_trains_what_it_concerns_alone(ran, edit_params, changes, trained):
+    edit_params(ran, changes)
+    stages = running(run(ran, "dvc", "repro", "--dry", "page@demo"))
+    assert {stage for stage in stages if stage.startswith("train")} == trained
+    assert bool(stages) == bool(changes)
+    assert not [stage for stage in stages if stage.startswith(("download", "preprocess"))]
 
 
-def test_a_verdict_on_a_single_patient_is_refused_in_one_line(built, command):
-    status, output = command("dvc", "repro", "verdict@demo", cwd=built)
-    assert status != 0
-    assert output.count("error: acdc: one patient in the validation set; a verdict needs at least two") == 1
-    assert "Traceback" not in output
+def test_make_twice_at_once_the_second_waits_and_another_seed_is_trained_once(ran, edit_params):
+    edit_params(ran, {"recipe.seeds": [0, 1]})
+    before = (ran / "params.yaml").read_bytes()
+    rows = (ran / RECIPE / "record/covid19/history.csv").read_text().splitlines()
+    processes = [begin(ran), begin(ran)]
+    said = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert sum("waiting: another make works in this checkout" in text for text in said) == 1
+    ran_stages = [running(text) for text in said]
+    assert {stage for stage in ran_stages[0] | ran_stages[1] if stage.startswith("train")} == {
+        f"train@recipe-covid19-{loss}-1" for loss in params.LOSSES
+    }
+    assert not ran_stages[0] & ran_stages[1]
+    assert trainings(ran) == [("ce", 0), ("ce", 1), ("ce_dl", 0), ("ce_dl", 1)]
+    after = (ran / RECIPE / "record/covid19/history.csv").read_text().splitlines()
+    assert [row for row in after if not row.startswith(("ce,1,", "ce_dl,1,"))] == rows
+    assert (ran / "params.yaml").read_bytes() == before
+    assert changed(ran) - {"params.yaml", "dvc.lock"} and all(
+        path.startswith("reports/recipe/") for path in changed(ran) - {"params.yaml", "dvc.lock"}
+    )
+    assert not (ran / RECIPE / "dvc.yaml").exists()
+    heard: list[str] = []
+    assert verify.locked(ran, RECIPE, heard.append) == []
+    assert "2 seeds" in (ran / RECIPE / "table1.md").read_text()
 
 
-def test_a_stage_that_fails_is_one_line_and_a_status(built, command):
-    status, output = command("dvc", "repro", "train@paper-acdc-ce-0", cwd=built, CEDICE_WITHOUT_GPU="")
+@pytest.mark.slow
+def test_killed_in_the_midst_tracked_files_are_whole_and_the_next_run_heals(ran, edit_params):
+    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 60})
+    (ran / RECIPE / "record").rename(ran / "elsewhere")  # trained anew, as the line about other parameters says
+    commit(ran, "A longer recipe")
+    process = begin(ran)
+    until(process, "Running stage")
+    time.sleep(15)  # into a training
+    process.kill()
+    process.wait()
+    assert changed(ran) <= {str(RECIPE / "dvc.lock")}
+    for file in ("params.yaml", "dvc.lock", RECIPE / "dvc.lock"):
+        assert yaml.safe_load((ran / file).read_text())
+    after = [begin(ran), begin(ran)]  # what the killed one had started may still work: they wait for it
+    said = [each.communicate(timeout=900)[0] for each in after]
+    assert [each.returncode for each in after] == [0, 0], said
+    assert not (ran / RECIPE / "dvc.yaml").exists()
+    assert trainings(ran) == [("ce", 0), ("ce", 1), ("ce_dl", 0), ("ce_dl", 1)]
+    assert verify.locked(ran, RECIPE, lambda line: None) == []
+    assert not list(ran.rglob("*.part"))
+    assert not of(ran)
+
+
+@pytest.mark.slow
+def test_a_signal_to_make_leaves_no_process_and_the_next_run_goes_on(ran, edit_params):
+    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 60})
+    (ran / RECIPE / "record").rename(ran / "elsewhere")
+    commit(ran, "A longer recipe")
+    for number in ("TERM", "INT"):
+        process = begin(ran)
+        until(process, "Running stage")
+        deadline = time.monotonic() + 120
+        while not [each for each in of(ran) if "stages/train.py" in " ".join(each.cmdline())] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(8)
+        subprocess.run(["kill", f"-{number}", str(process.pid)], check=True)
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode, said
+        assert "Traceback" not in said
+        assert not of(ran)
+        assert changed(ran) <= {str(RECIPE / "dvc.lock")}
+        assert not (ran / RECIPE / "dvc.yaml").exists()
+    process = begin(ran)
+    said = process.communicate(timeout=900)[0]
+    assert process.returncode == 0, said
+    assert trainings(ran) == [("ce", 0), ("ce", 1), ("ce_dl", 0), ("ce_dl", 1)]
+
+
+@pytest.mark.slow
+def test_killed_at_random_it_ends_in_the_same_bytes(built, tmp_path):
+    """In another folder, so this is also the test that the same inputs give the same bytes."""
+    folder = prepare(tmp_path / "disturbed")
+    hit, output = interrupt.disturb(folder, 2, 9, random.Random(1))
+    assert len(hit) == 2, output
+    of_the_demo = {path: digest for path, digest in state(built).items() if "/recipe/" not in path}
+    assert {path: digest for path, digest in state(folder).items() if "/recipe/" not in path} == of_the_demo
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
+    """`dvc exp run`, then what DVC and this project say of it."""
+    out = run(ran, "dvc", "exp", "run", "--name", "alpha-0.5", "-S", "loss.ce_dl.alpha=0.5", "table@demo")
+    assert {stage for stage in running(out) if stage.startswith("train")} == {
+        f"train@demo-{dataset}-ce_dl-0" for dataset in params.DATASETS
+    }
+    difference = json.loads(run(ran, "dvc", "metrics", "diff", "--json"))["reports/demo/metrics.json"]
+    assert difference["acdc.ce_dl"]["old"] != difference["acdc.ce_dl"]["new"]
+    assert "acdc.ce" not in difference
+    shown = pd.read_csv(io.StringIO(run(ran, "dvc", "exp", "show", "--csv"))).dropna(subset=["Experiment"]).set_index("Experiment")
+    assert shown.loc["alpha-0.5", "loss.ce_dl.alpha"] == 0.5
+    assert pd.notna(shown.loc["alpha-0.5", "acdc.ce_dl"])
+    plotted(ran)
+
+    kept = paths.experiments("demo") / "alpha-0.5"
+    trained = record.by_training(record.load(paths.record("demo"), "counts", params.DATASETS))
+    run(ran, "git", "checkout", "-q", ".")
+    assert f"{kept} written" in run(ran, sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name)
+    files = {path.relative_to(kept).as_posix() for path in kept.rglob("*.*") if path.is_file()}
+    of_each = ("runs.json", "history.csv", "counts.csv.gz")
+    assert files == {"dvc.lock", "params.yaml", *(f"{dataset}/{file}" for dataset in params.DATASETS for file in of_each)}
+    for readout in paths.READOUTS:
+        (loaded,) = experiments.load("demo", params.load(), readout)
+        assert (loaded.name, loaded.changes) == ("alpha-0.5", {"loss.ce_dl.alpha": 0.5})
+        assert set(loaded.runs) == {(dataset, "ce_dl", 0) for dataset in params.DATASETS}
+        for key, of_experiment in loaded.runs.items():
+            rows = trained[key].query("readout == @readout").drop(columns="readout").reset_index(drop=True)
+            pd.testing.assert_frame_equal(of_experiment.counts, rows)
+    heard: list[str] = []
+    assert verify.locked(ran, kept, heard.append) == []
+    assert heard == [
+        f"{kept}: the record is the one that its lock names",
+        f"{kept}: the lock names the code of the revisions that trained, 2 trainings",
+    ]
+    history = kept / "acdc/history.csv"
+    history.write_text(history.read_text().replace("ce_dl,0,1,", "ce_dl,0,3,", 1))
+    assert verify.locked(ran, kept, heard.append) == [f"{kept}/acdc: not what {kept}/dvc.lock names (gather@demo-acdc)"]
+
+
+def plotted(folder: Path) -> None:
+    """The curves that DVC draws: of seed 0, a colour a loss, the same file in every revision."""
+    run(folder, "dvc", "plots", "diff", "HEAD")
+    page = (folder / "dvc_plots/index.html").read_text(encoding="utf-8")
+    specifications = [json.loads(text) for text in re.findall(r"var spec = (\{.*?\});\n", page)]
+    curves = [each for each in specifications if each.get("mark", {}).get("type") == "line"]
+    assert len(curves) == len(params.DATASETS)
+    for each in curves:
+        rows = each["data"]["values"]
+        assert {(row["rev"], row["loss"]) for row in rows} == {
+            (revision, loss) for revision in ("HEAD", "workspace") for loss in params.LOSSES
+        }
+        assert {"filter": "datum.seed == 0"} in each["transform"]
+        assert each["encoding"]["color"]["scale"]["domain"] == ["CE", "CE + DL"]
+
+
+@pytest.mark.slow
+def test_a_sweep_by_another_worker_comes_back(ran, tmp_path):
+    """As docs/reproduce.md has it: a Git remote and a DVC remote that both reach, here folders."""
+    git, store, folder = tmp_path / "shared.git", tmp_path / "store", tmp_path / "worker"
+    run(ran, "git", "init", "-q", "--bare", str(git))
+    run(ran, "git", "remote", "add", "origin", str(git))
+    run(ran, "dvc", "remote", "add", "--default", "shared", str(store))
+    commit(ran, "Share the data")
+    run(ran, "git", "push", "-q", "origin", "HEAD")
+    run(ran, "dvc", "push", "page@demo", "--with-deps")
+    run(tmp_path, "git", "clone", "-q", str(git), str(folder))
+    run(folder, "dvc", "pull", "page@demo", "--with-deps")
+    run(folder, "dvc", "exp", "run", "--queue", "--name", "alpha-2", "-S", "loss.ce_dl.alpha=2", "table@demo")
+    out = run(folder, "dvc", "exp", "run", "--run-all", "--jobs", "1")
+    assert {stage for stage in running(out) if stage.startswith("train")} == {
+        f"train@demo-{dataset}-ce_dl-0" for dataset in params.DATASETS
+    }
+    run(folder, "dvc", "exp", "push", "origin", "alpha-2")
+    run(ran, "dvc", "exp", "pull", "origin", "alpha-2")
+    run(ran, sys.executable, "stages/keep.py", "--study", "demo", "--experiment", "alpha-2")
+    assert verify.locked(ran, paths.experiments("demo") / "alpha-2", lambda line: None) == []
+
+
+def test_a_stage_that_fails_is_one_line_and_a_status(ran, command, edit_params):
+    edit_params(ran, {"run.studies": ["paper"], "run.datasets": ["acdc"]})
+    status, output = command("dvc", "repro", "train@paper-acdc-ce-0", cwd=ran, CEDICE_WITHOUT_GPU="")
     assert status != 0
     if "needs a CUDA GPU" in output:  # where there is one, the missing archive is what stops it
         assert sum(line.startswith("error:") for line in output.splitlines()) == 1
     assert "Traceback" not in output
-
-
-def test_a_sweep_shared_by_two_workers_comes_together(built, command, tmp_path):
-    """As docs/reproduce.md has it: a Git remote and a DVC remote that both reach, here folders; each worker runs its part."""
-
-    def done(*arguments: str, cwd: Path) -> str:
-        status, output = command(*arguments, cwd=cwd, GIT_AUTHOR_NAME="w", GIT_COMMITTER_NAME="w", EMAIL="w@example.org")
-        assert status == 0, output
-        return output
-
-    # As in study `small`: Git holds the small results, so that a clone has them.
-    ignored = (built / ".gitignore").read_text().replace("/reports/demo/*\n", "")
-    (built / ".gitignore").write_text(ignored)
-    git, store = tmp_path / "shared.git", tmp_path / "store"
-    done("git", "init", "-q", "--bare", str(git), cwd=built)
-    done("git", "remote", "add", "origin", str(git), cwd=built)
-    done("dvc", "remote", "add", "--default", "shared", str(store), cwd=built)
-    done("git", "add", "--all", cwd=built)
-    done("git", "commit", "-q", "-m", "A built demo", cwd=built)
-    done("git", "push", "-q", "origin", "HEAD", cwd=built)
-    done("dvc", "push", *TARGETS, "--with-deps", cwd=built)
-    for worker, alpha in (("one", "0.5"), ("two", "2")):
-        folder = tmp_path / worker
-        done("git", "clone", "-q", str(git), str(folder), cwd=tmp_path)
-        done("dvc", "pull", *TARGETS, "--with-deps", cwd=folder)
-        done(
-            "dvc",
-            "exp",
-            "run",
-            "--queue",
-            "--name",
-            f"alpha-{alpha}",
-            "-S",
-            f"loss.ce_dl.alpha={alpha}",
-            "table@demo",
-            cwd=folder,
-        )
-        output = done("dvc", "exp", "run", "--run-all", "--jobs", "1", cwd=folder)
-        assert {stage for stage in running(output) if stage.startswith("train")} == {
-            "train@demo-acdc-ce_dl-0",
-            "train@demo-covid19-ce_dl-0",
-        }
-        done("dvc", "exp", "push", "origin", f"alpha-{alpha}", cwd=folder)
-    done("dvc", "exp", "pull", "origin", "alpha-0.5", "alpha-2", cwd=built)
-    shown = pd.read_csv(io.StringIO(done("dvc", "exp", "show", "--csv", cwd=built)))
-    found = shown.dropna(subset=["Experiment"]).set_index("Experiment")
-    assert found["loss.ce_dl.alpha"].to_dict() == {"alpha-0.5": 0.5, "alpha-2": 2.0}
-    assert found["acdc.ce_dl"].notna().all()
-    check_keeping(built, done, command)
-
-
-def check_keeping(built: Path, done: Callable[..., str], command: Callable[..., tuple[int, str]]) -> None:
-    """What `keep` takes from an experiment, copied over the project, is up to date for DVC, until a number is changed."""
-    kept = paths.experiments("demo") / "alpha-0.5"
-    output = done(sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name, cwd=built)
-    assert f"{kept} written" in output
-    files = {path.relative_to(built / kept).as_posix() for path in (built / kept).rglob("*.*")}
-    kinds = ("counts/{}/ce_dl-seed0.csv", "counts/{}/ce_dl-seed0-averaged.csv", "history/{}/ce_dl-seed0.csv")
-    kinds += ("calibration/{}/ce_dl-seed0.csv", "calibration/{}/ce_dl-seed0-averaged.csv")
-    tables = [kind.format(dataset) for kind in (*kinds, "epochs/{}/ce_dl-seed0.csv.gz") for dataset in params.DATASETS]
-    records = [f"runs/{dataset}/ce_dl-seed0.json" for dataset in params.DATASETS]
-    assert files == {"dvc.lock", "params.yaml", *records, *tables}
-    laid = built.parent / "laid"
-    done("git", "clone", "-q", str(built), str(laid), cwd=built)
-    stages = keep.lay_over(kept, built, laid)
-    assert len(stages) == 4
-    again = ("dvc", "repro", "--dry", "--allow-missing", *stages)
-    assert not running(done(*again, cwd=laid))
-    counts = laid / paths.counts(Training("demo", "acdc", "ce_dl", 0), "last")
-    counts.write_text(counts.read_text().replace(",1,", ",2,", 1))
-    status, output = command(*again, cwd=laid)
-    assert status or running(output)
-    assert "evaluate@demo-acdc-ce_dl-0" in output.splitlines()[-1]
 
 
 def test_every_path_of_the_package_is_an_output_of_the_pipeline():
@@ -230,26 +299,13 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
     training = Training(study, dataset, "${item.loss}", "${item.seed}")
     expected = {
         paths.raw(study, dataset),
-        *paths.slices(study, dataset),
         paths.source(study, dataset),
-        paths.slices_record(study, dataset),
-        paths.weights(training),
-        paths.history(training),
-        paths.run_record(training),
-        paths.epochs(training),
-        *(
-            path(training, readout)
-            for path in (
-                paths.counts,
-                paths.predictions,
-                paths.calibration,
-                paths.surfaces,
-                paths.targets,
-                paths.errors,
-                paths.volumes,
-            )
-            for readout in paths.READOUTS
-        ),
+        *paths.slices(study, dataset),
+        paths.summary(study, dataset),
+        paths.trained(training),
+        paths.evaluated(training),
+        paths.record(study) / dataset,
+        paths.mixture(study, dataset, "${item.naming}"),
         paths.figures(study),
         paths.samples(study),
     }

@@ -1,27 +1,18 @@
 """What every stage says of its study."""
 
+import json
+import shutil
+
+import pytest
 from conftest import ROOT
 
 from cedice import params, paths
-from cedice.paths import Training
+from cedice.errors import CediceError
 from cedice.pipeline.stage import Job
 
 
-def job(study: str, **changes: object) -> Job:
-    project = params.load(ROOT / "params.yaml")
-    return Job(project.model_copy(update={"run": project.run.model_copy(update=changes)}), study, {})
-
-
-def test_a_run_says_what_it_left_out_and_how_to_get_it():
-    assert job("demo").left_out == [
-        "left out: the trainings of small, which need the archives; `make small` runs them",
-        "left out: the trainings of paper, which need the archives and a CUDA GPU; `make paper` runs them",
-        "left out: the trainings of recipe, which need the archives; `make recipe` runs them",
-        "left out: the trainings of outlook, which need the archives; `make outlook` runs them",
-        "left out: the trainings of attention, which need the archives; `make attention` runs them",
-        "left out: the trainings of transformer, which need the archives; `make transformer` runs them",
-    ]  # nothing of `own`, which has no data set yet
-    assert [line.split()[5] for line in job("small", studies=["demo", "small"]).left_out[:2]] == ["paper,", "recipe,"]
+def job(study: str) -> Job:
+    return Job(params.load(ROOT / "params.yaml"), study, {})
 
 
 def test_the_log_calls_a_phantom_synthetic():
@@ -29,17 +20,19 @@ def test_the_log_calls_a_phantom_synthetic():
     assert job("small").title("ACDC") == "ACDC"
 
 
-def test_reports_are_of_the_data_sets_that_have_counts(tmp_path, monkeypatch):
+def test_reports_are_of_the_data_sets_that_the_record_has(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    named = tuple(job("recipe").settings.epochs)
-    assert (job("recipe").datasets, job("recipe").untrained) == (named, ())  # the first file that lacks is then told
-    (paths.reports("recipe") / "counts/acdc").mkdir(parents=True)  # an empty folder says nothing
-    counts = paths.counts(Training("recipe", "covid19", "ce", 0), "last")
-    counts.parent.mkdir()
-    counts.touch()
+    record, named = paths.record("recipe"), tuple(job("recipe").settings.epochs)
+    with pytest.raises(CediceError, match=f"{record} has no trainings; `make recipe` makes them"):
+        assert job("recipe").datasets
+    (record / "acdc").mkdir(parents=True)  # an empty folder says nothing
+    shutil.copytree(ROOT / record / "covid19", record / "covid19")
     assert job("recipe").datasets == ("covid19",)
     assert job("recipe").untrained == tuple(name for name in named if name != "covid19")
-    assert {training.dataset for training in job("recipe").trainings} == {"covid19"}
+    file = record / "covid19/runs.json"
+    file.write_text(json.dumps(json.loads(file.read_text())[:-1]))
+    with pytest.raises(CediceError, match=r"record/covid19 lacks recipe covid19 ce_dl seed \d; `make recipe` trains it"):
+        assert job("recipe").datasets
 
 
 def test_a_training_without_slices_names_the_stage_that_makes_them(project, stage):

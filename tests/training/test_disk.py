@@ -18,9 +18,9 @@ def stages() -> list[tuple[str, ...]]:
     """(stage, arguments …) of a whole demo, in order."""
     losses = [(*LOSS[:1], dataset, *LOSS[2:3], loss, *LOSS[4:]) for dataset in ("acdc", "covid19") for loss in ("ce", "ce_dl")]
     sets = [(name, *LOSS[:1], dataset) for dataset in ("acdc", "covid19") for name in ("download", "preprocess")]
-    made = [(name, *loss) for loss in losses for name in ("train", "evaluate", "measure")]
-    reports = ("samples", "table", "breakdown", "conventions", "verdict", "plot", "noise", "difference", "page")
-    return [*sets, *made, *((name,) for name in reports)]
+    made = [(name, *loss) for loss in losses for name in ("train", "evaluate")]
+    gathered = [("gather", *LOSS[:1], dataset) for dataset in ("acdc", "covid19")]
+    return [*sets, *made, *gathered, *((name,) for name in ("samples", "table", "verdict", "plot", "page"))]
 
 
 @pytest.fixture

@@ -262,6 +262,7 @@ def prepare(stage):
 
 
 LOSS = ("--study", "demo", "--dataset", "covid19", "--loss", "ce_dl", "--seed", "0")
+TRAINING = Training("demo", "covid19", "ce_dl", 0)
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_bytes():
@@ -339,10 +340,8 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     edit_params(project, {"demo.train.augmentation": augmentation})
     prepare(stage)
     assert stage("train", *LOSS) is None
-    history, file = (
-        paths.history(Training("demo", "covid19", "ce_dl", 0)),
-        paths.weights(Training("demo", "covid19", "ce_dl", 0)),
-    )
+    file = paths.weights(TRAINING)
+    history = file.with_name("history.csv")
     alone, weights_alone = pd.read_csv(history), load_file(file)
     file.unlink()
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -363,7 +362,7 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
         np.testing.assert_allclose(together[column], alone[column], rtol=1e-3)
     for name, tensor in load_file(file).items():
         torch.testing.assert_close(tensor, weights_alone[name], rtol=0.05, atol=5e-3, msg=name)
-    assert json.loads(paths.run_record(Training("demo", "covid19", "ce_dl", 0)).read_text())["device"].startswith("2 × ")
+    assert json.loads(file.with_name("run.json").read_text())["device"].startswith("2 × ")
     assert stage("evaluate", *LOSS) is None
     network, header = weights.load(file, torch.device("cpu"), "averaged")
     found = slices.load(*paths.slices("demo", "covid19")).part("val", 0)
@@ -371,17 +370,15 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     assert header["mirror_at_test"] == ["horizontal"]
     with torch.inference_mode():
         labels = forward.predict(forward.scores(network, grey, ["horizontal"])).numpy()
-    predicted = read_arrays(paths.predictions(Training("demo", "covid19", "ce_dl", 0), "averaged"), "labels")[0]
+    predicted = read_arrays(paths.labels(TRAINING, "averaged"), "labels")[0]
     assert (labels == predicted).mean() > 0.9999  # of this batch, the order of summation may differ
 
 
 def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_params):
     edit_params(project, {"demo.epochs.covid19": 6})
     prepare(stage)
-    file, history = (
-        paths.weights(Training("demo", "covid19", "ce_dl", 0)),
-        paths.history(Training("demo", "covid19", "ce_dl", 0)),
-    )
+    file = paths.weights(TRAINING)
+    history = file.with_name("history.csv")
     start(project).communicate()  # a process of its own, as those below
     expected = file.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()
     file.unlink()
@@ -404,7 +401,7 @@ def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_pa
 def test_weights_say_what_made_them_and_load_in_plain_torch(project, stage):
     prepare(stage)
     assert stage("train", *LOSS) is None
-    file = paths.weights(Training("demo", "covid19", "ce_dl", 0))
+    file = paths.weights(TRAINING)
     model, header = weights.load(file, torch.device("cpu"), "averaged")
     assert (header["alpha"], header["classes"], header["network"]["out_channels"]) == (1.0, 2, 1)
     assert len(header["slices_sha256"]) == 64
