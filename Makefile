@@ -3,10 +3,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo small own paper recipe outlook attention transformer test lint gate
+.PHONY: help demo small own paper recipe outlook attention transformer test test-all lint gate
 
 help:  ## Print this list.
-	@awk -F ':.*## ' '/^[a-z ]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, about 3 minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
@@ -37,9 +37,15 @@ outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Ne
 	python -m cedice.pipeline.repro $@
 	dvc repro networks
 
-# Two processes of one thread each; the tests of a file stay in one, since some share a project.
-test: $(READY)  ## Run the tests: 7 to 15 minutes on 2 CPU cores.
-	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Two processes of one thread each; the tests of a file stay in one.
+TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test: $(READY)  ## Run the tests but the slow ones: 6 minutes on 2 CPU cores.
+	@echo 'Left out: tests that kill, that share work among processes, of a wheel, of thousands of damaged files (make test-all)'
+	$(TESTS) -m 'not slow'
+
+test-all: $(READY)  ## Run all tests: about 10 minutes on 2 CPU cores.
+	$(TESTS)
 
 lint: $(READY)  ## Check style, format, types and the direction of imports.
 	ruff check . && ruff format --check . && mypy && lint-imports

@@ -48,7 +48,9 @@ def demo_again(clone: Path) -> None:
     if again != committed:
         texts = (json.dumps(summary, indent=1).splitlines() for summary in (committed, again))
         print("\n".join(difflib.unified_diff(*texts, "committed", "again", n=0, lineterm="")))
-        devices = {row["device"] for file in clone.glob("reports/demo/record/*/runs.json") for row in json.loads(file.read_text())}
+        devices = {
+            row["device"] for file in clone.glob("reports/demo/record/*/runs.json") for row in json.loads(file.read_text())
+        }
         print(f"on {', '.join(devices)}")
 
 

@@ -16,6 +16,7 @@ from project import ENVIRONMENT, ROOT, commit, copy_project, edit, make, prepare
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
+
 @pytest.fixture
 def edit_params():
     """`project.edit`."""
@@ -33,10 +34,10 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """`project.prepare` after `make demo` and `make recipe`, committed: made once for all processes of the tests, to be read."""
+    """`project.prepare` after `make demo` and `make recipe`, committed: made once for all processes of the tests, to read."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
-    with open(f"{place}.lock", "w") as turn:
+    with place.with_suffix(".lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not (place / ".git/whole").exists():
             shutil.rmtree(place, ignore_errors=True)

@@ -189,15 +189,17 @@ def test_every_page_is_in_the_index():
 LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text_of(page)))]
 
 
-@pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name}:{link}" for page, link in LINKS])
-def test_links_lead_to_files_and_headings(page, link):
-    if "://" in link:
-        return
+def test_links_lead_to_files_and_headings():
+    assert len(LINKS) > 50
+    assert not [f"{name_of(page)}: {link}" for page, link in LINKS if "://" not in link and not _leads(page, link)]
+
+
+def _leads(page: Path, link: str) -> bool:
     path, _, anchor = link.partition("#")
     target = (page.parent / path).resolve() if path else page
-    assert target.exists()
-    if anchor:
-        assert anchor in [_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text_of(target), flags=re.MULTILINE)]
+    if not anchor or not target.is_file():
+        return target.exists()
+    return anchor in [_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text_of(target), flags=re.MULTILINE)]
 
 
 def _anchor(heading: str) -> str:
@@ -339,7 +341,7 @@ def test_python_lines_run(monkeypatch):
     lines: dict = {}
     for language, block in FENCED.findall(page):
         if language == "python":
-            exec(compile(block, "docs/predict.md", "exec"), lines)
+            exec(compile(block, "docs/predict.md", "exec"), lines)  # noqa: S102  (our own page)
     assert lines["labels"].shape == (1, 256, 256)
     assert lines["loss"].ndim == 0
 

@@ -1,6 +1,6 @@
-"""Nothing that is read is ever run: no pickle, no unsafe YAML, no shell, and what such a file holds stays asleep."""
+"""Nothing that is read is ever run: what a malicious file holds stays asleep. (`make lint` finds calls that
+would run it, by the rules S and TID251 of ruff.)"""
 
-import ast
 import pickle
 from pathlib import Path
 
@@ -13,45 +13,6 @@ from cedice import params
 from cedice.errors import CediceError
 from cedice.files import read_arrays
 from cedice.training import weights
-
-CODE = [path for folder in ("src", "stages", "benchmarks", ".ci") for path in sorted((ROOT / folder).rglob("*.py"))]
-# Called name → the keyword that makes it safe, None where nothing does.
-UNSAFE = {
-    "pickle.load": None,
-    "pickle.loads": None,
-    "pd.read_pickle": None,
-    "yaml.load": None,
-    "yaml.unsafe_load": None,
-    "yaml.full_load": None,
-    "eval": None,
-    "exec": None,
-    "os.system": None,
-    "torch.hub.load": None,
-    "torch.load": "weights_only",
-    "np.load": "allow_pickle",
-}
-
-
-def unsafe_calls(source: str) -> list[str]:
-    found = []
-    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
-        name, keywords = ast.unparse(call.func), {word.arg: ast.unparse(word.value) for word in call.keywords}
-        safe = {"weights_only": "True", "allow_pickle": "False"}
-        if name in UNSAFE and not (UNSAFE[name] and keywords.get(UNSAFE[name]) == safe[UNSAFE[name]]):
-            found.append(name)
-        if keywords.get("shell", "False") != "False":
-            found.append(f"{name} with a shell")
-    return found
-
-
-@pytest.mark.parametrize("path", CODE, ids=[str(path.relative_to(ROOT)) for path in CODE])
-def test_no_call_that_runs_what_it_reads(path):
-    assert not unsafe_calls(path.read_text(encoding="utf-8"))
-
-
-def test_the_search_finds_what_it_is_for():
-    text = "yaml.load(f)\nnp.load(f)\nnp.load(f, allow_pickle=False)\ntorch.load(f, weights_only=False)\nrun(a, shell=True)"
-    assert unsafe_calls(text) == ["yaml.load", "np.load", "torch.load", "run with a shell"]
 
 
 class Evil:
@@ -67,7 +28,7 @@ class Evil:
 @pytest.fixture
 def mark(tmp_path):
     path = tmp_path / "mark"
-    pickle.loads(pickle.dumps(Evil(path)))
+    pickle.loads(pickle.dumps(Evil(path)))  # noqa: S301
     assert path.exists()  # the evil works
     path.unlink()
     return path

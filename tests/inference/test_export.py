@@ -79,6 +79,7 @@ def test_the_loss_in_a_monai_loop():
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_wheel_installs_and_runs(tmp_path):
     """Built, unpacked elsewhere, and used from there, with all that its commands need inside."""
 

@@ -76,7 +76,9 @@ def test_everything_is_made_from_nothing(built):
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings", "weights_md5"} <= set(row)
     assert row["revision"] == run(built, "git", "rev-parse", "HEAD^").strip()
     for study in ("demo", "recipe"):
-        assert {"index.html", "table1.md", "verdict.md", "forest.png"} <= {path.name for path in (built / "reports" / study).iterdir()}
+        assert {"index.html", "table1.md", "verdict.md", "forest.png"} <= {
+            path.name for path in (built / "reports" / study).iterdir()
+        }
     assert not list(built.rglob("*.part"))
 
 
@@ -107,7 +109,10 @@ CHANGES = [
     ({}, set()),
     ({"loss.ce_dl.alpha": 0.5}, {"train@demo-acdc-ce_dl-0", "train@demo-covid19-ce_dl-0"}),
     ({"demo.epochs.covid19": 3}, {"train@demo-covid19-ce-0", "train@demo-covid19-ce_dl-0"}),
-    ({"demo.seeds": [0, 3], "run.seeds": [0, 3]}, {f"train@demo-{d}-{loss}-3" for d in params.DATASETS for loss in params.LOSSES}),
+    (
+        {"demo.seeds": [0, 3], "run.seeds": [0, 3]},
+        {f"train@demo-{d}-{loss}-3" for d in params.DATASETS for loss in params.LOSSES},
+    ),
 ]
 
 
@@ -214,7 +219,9 @@ def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
     difference = json.loads(run(ran, "dvc", "metrics", "diff", "--json"))["reports/demo/metrics.json"]
     assert difference["acdc.ce_dl"]["old"] != difference["acdc.ce_dl"]["new"]
     assert "acdc.ce" not in difference
-    shown = pd.read_csv(io.StringIO(run(ran, "dvc", "exp", "show", "--csv"))).dropna(subset=["Experiment"]).set_index("Experiment")
+    shown = (
+        pd.read_csv(io.StringIO(run(ran, "dvc", "exp", "show", "--csv"))).dropna(subset=["Experiment"]).set_index("Experiment")
+    )
     assert shown.loc["alpha-0.5", "loss.ce_dl.alpha"] == 0.5
     assert pd.notna(shown.loc["alpha-0.5", "acdc.ce_dl"])
     plotted(ran)

@@ -265,6 +265,7 @@ LOSS = ("--study", "demo", "--dataset", "covid19", "--loss", "ce_dl", "--seed", 
 TRAINING = Training("demo", "covid19", "ce_dl", 0)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_in_the_same_bytes():
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests/kills.py"), "20"], capture_output=True, text=True, timeout=240, check=False
@@ -273,6 +274,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes():
     assert "all bit-equal" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_a_line_that_says_how_to_go_on(project, stage, edit_params, number):
     edit_params(project, {"demo.epochs.covid19": 500})
@@ -332,6 +334,7 @@ def test_a_dice_loss_over_the_batch_needs_one_process(data, tmp_path, monkeypatc
         loop.train(data, data, replace(SETTINGS, dice="batch"), tmp_path / "a", "two")
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, stage, edit_params):
     # Batches of 7, 7 and 1 over 2 processes: unequal shares, and an empty one.
     augmentation = {"rotation": 15, "scale": [0.7, 1.4], "gamma": [0.7, 1.5], "share": 0.5}
@@ -374,6 +377,7 @@ def test_two_processes_train_what_one_trains_and_go_on_after_a_kill(project, sta
     assert (labels == predicted).mean() > 0.9999  # of this batch, the order of summation may differ
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_params):
     edit_params(project, {"demo.epochs.covid19": 6})
     prepare(stage)

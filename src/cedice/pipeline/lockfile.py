@@ -16,7 +16,8 @@ Entries = dict[str, dict[str, Any]]  # by stage: cmd, deps, params, outs
 def read(path: Path) -> Entries:
     """The stages of a dvc.lock; CediceError where it is not readable."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first parses it in a tenth of the time
+        return yaml.load(path.read_text(encoding="utf-8"), loader)["stages"]  # noqa: S506  (both are safe)
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise CediceError(f"{path}: not a lock of DVC ({error}); get it from Git") from error
 
