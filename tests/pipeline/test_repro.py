@@ -119,7 +119,7 @@ CHANGES = [
 @pytest.mark.parametrize(("changes", "trained"), CHANGES, ids=["nothing", "alpha", "epochs of a data set", "a seed"])
 def test_a_change_trains_what_it_concerns_alone(ran, edit_params, changes, trained):
     edit_params(ran, changes)
-    stages = running(run(ran, "dvc", "repro", "--dry", "page@demo"))
+    stages = running(run(ran, "dvc", "repro", "--dry", "train" if "run.seeds" in changes else "page@demo"))
     assert {stage for stage in stages if stage.startswith("train")} == trained
     assert bool(stages) == bool(changes)
     assert not [stage for stage in stages if stage.startswith(("download", "preprocess"))]
@@ -148,7 +148,7 @@ def test_make_twice_at_once_the_second_waits_and_another_seed_is_trained_once(ra
     assert not (ran / RECIPE / "dvc.yaml").exists()
     heard: list[str] = []
     assert verify.locked(ran, RECIPE, heard.append) == []
-    assert "2 seeds" in (ran / RECIPE / "table1.md").read_text()
+    assert re.search(r"2 trainings by revision \w+, with changes that no commit has: their code was not looked at", heard[-1])
 
 
 @pytest.mark.slow
@@ -212,7 +212,7 @@ def test_killed_at_random_it_ends_in_the_same_bytes(built, tmp_path):
 
 def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
     """`dvc exp run`, then what DVC and this project say of it."""
-    out = run(ran, "dvc", "exp", "run", "--name", "alpha-0.5", "-S", "loss.ce_dl.alpha=0.5", "table@demo")
+    out = run(ran, "dvc", "exp", "run", "--name", "alone", "-S", "loss.ce_dl.alpha=1000000", "table@demo")
     assert {stage for stage in running(out) if stage.startswith("train")} == {
         f"train@demo-{dataset}-ce_dl-0" for dataset in params.DATASETS
     }
@@ -222,11 +222,11 @@ def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
     shown = (
         pd.read_csv(io.StringIO(run(ran, "dvc", "exp", "show", "--csv"))).dropna(subset=["Experiment"]).set_index("Experiment")
     )
-    assert shown.loc["alpha-0.5", "loss.ce_dl.alpha"] == 0.5
-    assert pd.notna(shown.loc["alpha-0.5", "acdc.ce_dl"])
+    assert shown.loc["alone", "loss.ce_dl.alpha"] == 1e6
+    assert pd.notna(shown.loc["alone", "acdc.ce_dl"])
     plotted(ran)
 
-    kept = paths.experiments("demo") / "alpha-0.5"
+    kept = paths.experiments("demo") / "alone"
     trained = record.by_training(record.load(paths.record("demo"), "counts", params.DATASETS))
     run(ran, "git", "checkout", "-q", ".")
     assert f"{kept} written" in run(ran, sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name)
@@ -235,7 +235,7 @@ def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
     assert files == {"dvc.lock", "params.yaml", *(f"{dataset}/{file}" for dataset in params.DATASETS for file in of_each)}
     for readout in paths.READOUTS:
         (loaded,) = experiments.load("demo", params.load(), readout)
-        assert (loaded.name, loaded.changes) == ("alpha-0.5", {"loss.ce_dl.alpha": 0.5})
+        assert (loaded.name, loaded.changes) == ("alone", {"loss.ce_dl.alpha": 1e6})
         assert set(loaded.runs) == {(dataset, "ce_dl", 0) for dataset in params.DATASETS}
         for key, of_experiment in loaded.runs.items():
             rows = trained[key].query("readout == @readout").drop(columns="readout").reset_index(drop=True)
@@ -255,7 +255,8 @@ def plotted(folder: Path) -> None:
     """The curves that DVC draws: of seed 0, a colour a loss, the same file in every revision."""
     run(folder, "dvc", "plots", "diff", "HEAD")
     page = (folder / "dvc_plots/index.html").read_text(encoding="utf-8")
-    specifications = [json.loads(text) for text in re.findall(r"var spec = (\{.*?\});\n", page)]
+    decoder = json.JSONDecoder()
+    specifications = [decoder.raw_decode(page, found.end())[0] for found in re.finditer("var spec = ", page)]
     curves = [each for each in specifications if each.get("mark", {}).get("type") == "line"]
     assert len(curves) == len(params.DATASETS)
     for each in curves:

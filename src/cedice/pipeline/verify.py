@@ -120,7 +120,9 @@ def _of_revision(root: Path, folder: Path, place: Path, entries: lockfile.Entrie
     if held:
         say(f"{folder}: the lock names the code of the revisions that trained, {held} trainings")
     for revision, count in unknown.items():
-        say(f"{folder}: {count} trainings by revision {revision[:10]}, which this clone does not have: not looked at")
+        commit, _, changes = revision.partition("+")
+        why = "with changes that no commit has" if changes else "which this clone does not have"
+        say(f"{folder}: {count} trainings by revision {commit[:10]}, {why}: their code was not looked at")
     return broken
 
 
@@ -220,9 +222,9 @@ def _evaluated(root: Path, copy: Path, training: Training, needed: tuple[Path, .
             (copy / path).symlink_to((root / path).resolve())
     given = zip(("study", "dataset", "loss", "seed"), training, strict=True)
     _run(root, copy, str(root / "stages/evaluate.py"), *(f"--{name}={value}" for name, value in given))
-    folder, turned = root / paths.record(training.study) / training.dataset, 0.0
+    folder, turned = paths.record(training.study) / training.dataset, 0.0
     for table in record.MEASURED:
-        kept, made = read_text(record.file(folder, table)), read_text(copy / paths.evaluated(training) / f"{table}.csv")
+        kept, made = read_text(root / record.file(folder, table)), read_text(copy / paths.evaluated(training) / f"{table}.csv")
         kept = kept[(kept["loss"] == training.loss) & (kept["seed"] == str(training.seed))][[*kept.columns[2:]]]
         kept, made = kept.reset_index(drop=True), made[kept.columns]
         if table == "counts":
