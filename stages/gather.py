@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import yaml
-
-from cedice import paths
+from cedice import paths, yaml12
 from cedice.data.slices import validating
 from cedice.evaluation.gather import gather, parameters
 from cedice.pipeline.stage import Job, run
@@ -18,7 +16,7 @@ def write(job: Job) -> None:
         for training in wanted
         if paths.evaluated(training).is_dir() and paths.trained(training).is_dir()
     }
-    given = parameters(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")), job.study, job.dataset)
+    given = parameters(yaml12.read(Path("params.yaml")), job.study, job.dataset)
     index = validating(read_table(paths.slices(job.study, job.dataset)[1]))[["slice", "volume", "patient", "frame"]]
     target = paths.record(job.study) / job.dataset
     stay, leave = gather(target, here, given, job.described(), index, [each.key[1:] for each in wanted])

@@ -54,6 +54,11 @@ _Loader.add_constructor(f"{_TAG}int", _int)
 _Loader.add_constructor(f"{_TAG}float", _float)
 
 
+def read(file: Path) -> Any:
+    """`load` of the text of a ``file``; OSError as the file system says."""
+    return load(file.read_text(encoding="utf-8"), file)
+
+
 def load(text: str, file: Path) -> Any:
     """What ``text`` says; None where it says nothing. CediceError, naming ``file`` and the line, for text that is no YAML and
     for a key that stands twice."""

@@ -10,9 +10,7 @@ Copied over the project these are a workspace in which DVC finds those stages up
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from cedice import params, paths
+from cedice import params, paths, yaml12
 from cedice.errors import CediceError
 from cedice.evaluation import record
 from cedice.evaluation.runs import Runs
@@ -35,7 +33,7 @@ def load(study: str, project: params.Params, readout: str) -> list[Experiment]:
     found = []
     for folder in sorted(path for path in paths.experiments(study).glob("*") if path.is_dir()):
         kept, ours = (
-            yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")),
+            yaml12.read(folder / "params.yaml"),
             project.model_dump(include={"loss", study}),
         )
         for parameters in (kept, ours):  # seeds are one list, or one for each data set, and no change of what is trained

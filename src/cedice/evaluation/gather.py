@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from cedice import yaml12
 from cedice.errors import CediceError
 from cedice.evaluation import record
 from cedice.files import md5, replacing, write_csv, write_json, write_text
@@ -43,7 +43,7 @@ def gather(
     rows = {(row["loss"], row["seed"]): row for row in record.runs(target.parent, target.name)} if stay else {}
     rows |= {key: _run(key, trained) for key, (trained, _) in here.items()}
     with replacing(target, folder=True) as new:
-        write_text(new / "params.yaml", yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True))
+        write_text(new / "params.yaml", yaml12.dump(parameters))
         write_json(new / "data.json", described)
         write_csv(record.file(new, "slices"), index, compression=GZIP)
         write_runs(new / "runs.json", [rows[key] for key in order])
@@ -105,7 +105,7 @@ def _old(
     """Of the record as it is, the trainings that are not ``here``: those that stay, and those that leave."""
     if not (target / "runs.json").is_file():
         return [], []
-    then = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
+    then = yaml12.read(target / "params.yaml")
     before = record.described(target.parent, target.name)
     same_data = (
         before["slices"] == described["slices"]

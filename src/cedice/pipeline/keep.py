@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cedice import paths
+from cedice import paths, yaml12
 from cedice.errors import CediceError
 from cedice.evaluation import gather, record
 from cedice.files import replacing
@@ -33,9 +33,11 @@ def keep(study: str, name: str) -> Path:
         raise CediceError(f"experiment {name} trained nothing of study {study} that is not there already")
     folder = paths.experiments(study) / name
     with replacing(folder, folder=True) as new, tempfile.TemporaryDirectory() as scratch:
-        base, theirs = (yaml.safe_load(_file(each, "params.yaml")) for each in (f"{commit}^", commit))
+        base, theirs = (
+            yaml12.load(_file(each, "params.yaml").decode(), Path("params.yaml")) for each in (f"{commit}^", commit)
+        )
         changes = {key: value for key, value in changed(base, theirs).items() if key in ("loss", study)}
-        (new / "params.yaml").write_text(yaml.safe_dump(changes, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        (new / "params.yaml").write_text(yaml12.dump(changes), encoding="utf-8")
         for dataset in dict.fromkeys(dataset for dataset, *_ in trained):
             whole = Path(scratch) / dataset
             _checkout(commit, paths.record(study) / dataset, whole)

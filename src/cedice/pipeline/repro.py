@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from cedice import machine, params, paths
+from cedice import machine, params, paths, yaml12
 from cedice.errors import CediceError, reported
 from cedice.evaluation import gather, record
 from cedice.files import write_text
@@ -90,14 +90,14 @@ def repro(study: str, jobs: int) -> int:
 
 def missing(project: Params, study: str) -> list[Group]:
     """What the study's record lacks. CediceError where other parameters than today's made what it has."""
-    raw, settings = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")), project.study(study)
+    raw, settings = yaml12.read(Path("params.yaml")), project.study(study)
     groups: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
     for dataset in settings.epochs:
         folder = paths.record(study) / dataset
         recorded = set()
         if (folder / "runs.json").is_file():
             recorded = {(row["loss"], row["seed"]) for row in record.runs(folder.parent, dataset)}
-            then = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+            then = yaml12.read(folder / "params.yaml")
             now = gather.parameters(raw, study, dataset)
             for loss in params.LOSSES:
                 if key := gather.differing(then, now, loss):
