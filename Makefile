@@ -1,6 +1,7 @@
 # `make demo` and `make test` set up everything they need in .venv; nothing is installed elsewhere.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+ALL := .venv/ready-for-all
 
 .DEFAULT_GOAL := help
 .PHONY: help demo small own paper recipe outlook attention transformer test test-all lint gate
@@ -18,9 +19,8 @@ demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU
 		echo 'Git       dvc.lock, and on another kind of processor two files of reports/demo, now hold what this machine made.'; \
 		echo '          To go back: git checkout reports/demo dvc.lock'; \
 	fi
-	@echo 'DVC       `dvc status` also lists stages whose data is not here'
 
-small: $(READY)  ## Train on the real archives with 8 channels for 100 epochs: one CUDA GPU, or half a day to a day on 2 CPU cores.
+small: $(ALL)  ## Train on the real archives with 8 channels for 100 epochs of what its record lacks; one CUDA GPU, or a day on 2 CPU cores for all of it.
 	python -m cedice.pipeline.repro $@
 	dvc repro claims
 
@@ -33,29 +33,37 @@ paper: $(READY)  ## Train in the setting of the paper: one CUDA GPU. Without one
 recipe: $(READY)  ## Train on three real data sets with augmentation and five folds, each loss at its own learning rate.
 	python -m cedice.pipeline.repro $@
 
-outlook attention transformer: $(READY)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
+outlook attention transformer: $(ALL)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
 	dvc repro networks
 
 # Two processes of one thread each; the tests of a file stay in one.
 TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test: $(READY)  ## Run the tests but the slow ones: 6 minutes on 2 CPU cores.
+test: $(ALL)  ## Run the tests but the slow ones: 6 minutes on 2 CPU cores.
 	@echo 'Left out: tests that kill, that share work among processes, of a wheel, of thousands of damaged files (make test-all)'
 	$(TESTS) -m 'not slow'
 
-test-all: $(READY)  ## Run all tests: about 10 minutes on 2 CPU cores.
+test-all: $(ALL)  ## Run all tests: about 10 minutes on 2 CPU cores.
 	$(TESTS)
 
-lint: $(READY)  ## Check style, format, types and the direction of imports.
+lint: $(ALL)  ## Check style, format, types and the direction of imports.
 	ruff check . && ruff format --check . && mypy && lint-imports
 
-gate: $(READY)  ## Ask in a clean clone of HEAD: do the committed numbers follow from code, parameters and data?
+gate: $(ALL)  ## Ask in a clean clone of HEAD: do the committed numbers follow from code, parameters and data?
 	python .ci/gate.py
 
+# The demo needs the pipeline's packages alone; tests and networks from MONAI need more. Both in the versions of requirements.lock.
+PIP := python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
 $(READY): requirements.lock pyproject.toml
-	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	python3 -m venv .venv
-	python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo 'Installing PyTorch, DVC and what the pipeline needs into .venv, once: 1 to 4 minutes'
+	@python3 -m venv .venv
+	@$(PIP) setuptools && $(PIP) --no-build-isolation --editable '.[pipeline]'
+	@touch $@
+
+$(ALL): $(READY)
+	@echo 'Installing what tests and other networks need, once: about a minute'
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
