@@ -17,6 +17,7 @@ from conftest import ROOT
 from dvc.cli.parser import get_main_parser
 
 from cedice import cli
+from cedice.analysis.decision import QUESTIONS
 from cedice.analysis.statistics import paired
 from cedice.described import Files
 from cedice.evaluation import record
@@ -45,7 +46,8 @@ def name_of(page: Path) -> str:
 
 
 # Blocks: <!-- from FILE: words --> is a report's bold sentences; <!-- from records: STUDY DATASET, STUDY DATASET --> the
-# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out. Each ends with <!-- end -->.
+# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out; "from decisions" are the three differences by
+# decision rule. Each ends with <!-- end -->.
 
 PROTOCOLS = {
     "small": "the paper's (`small`)",
@@ -59,11 +61,12 @@ PROTOCOLS = {
 
 def wanted(source: str, what: str) -> str:
     """What stands in a block, made from the report or the records."""
-    if source != "records":
-        parts = (ROOT / source).read_text(encoding="utf-8").split("\n\n")
+    if source not in ROWS:
+        first = (ROOT / source).read_text(encoding="utf-8").partition("## Loss or decision rule?")[0]
+        parts = first.split("\n\n")
         return "\n\n".join(" ".join(part.split("\n")) for part in parts if part.startswith("**")) + "\n"
     names, _, left_out = what.partition(" without ")
-    rows = [answer(*name.split()) for name in names.split(", ")]
+    rows = [ROWS[source](*name.split()) for name in names.split(", ")]
     heads = [head for head in rows[0] if head not in left_out.split(", ")]
     return "".join(f"{line}\n" for line in table(heads, [[row[head] for head in heads] for row in rows]))
 
@@ -90,6 +93,28 @@ def answer(study: str, dataset: str) -> dict[str, str]:
         "verdict": row["verdict"],
         "pooled over the set": " → ".join(map(number, pooled)),
     }
+
+
+@cache
+def decided(study: str, dataset: str) -> dict[str, str]:
+    """Foreground Dice of each loss at 0.5 and at its own threshold, and the three differences."""
+    table_ = pd.read_csv(ROOT / f"reports/{study}/decision.csv").query("dataset == @dataset")
+    rows = table_[table_["readout"] == decisive(table_["readout"])].set_index("measure").to_dict("index")
+    half, own, mixed = (rows[question] for question in QUESTIONS)
+    return {
+        "data": titles([dataset])[dataset],
+        "study": PROTOCOLS[study],
+        "CE at 0.5": number(half["ce"]),
+        "at its own (t*)": f"{number(own['ce'])} ({own['ce_threshold']:.2f})",
+        "CE + DL at 0.5": number(half["ce_dl"]),
+        "at its own (t*) ": f"{number(own['ce_dl'])} ({own['ce_dl_threshold']:.2f})",
+        "both at 0.5": number(half["mean"], "+"),
+        "each at its own": f"{number(own['mean'], '+')} ({interval(own['low'], own['high'])})",
+        "CE + DL at 0.5 minus CE at its own": f"{number(mixed['mean'], '+')} ({interval(mixed['low'], mixed['high'])})",
+    }
+
+
+ROWS = {"records": answer, "decisions": decided}
 
 
 def rewritten(text: str) -> str:
