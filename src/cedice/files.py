@@ -124,12 +124,15 @@ def save_figure(figure: Any, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(drawn, dpi=110, format="png")
-    with Image.open(drawn) as picture, replacing(path) as new:
+    packed = io.BytesIO()  # Pillow takes no notice where a full disk takes a part of what it writes to a file
+    with Image.open(drawn) as picture:
         colours = picture.convert("RGB")
         if path.suffix == ".jpg":
-            colours.save(new, "JPEG", quality=80, subsampling=0, optimize=True)
+            colours.save(packed, "JPEG", quality=80, subsampling=0, optimize=True)
         else:
-            colours.quantize(256, dither=Image.Dither.NONE).save(new, "PNG", optimize=True)
+            colours.quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    with replacing(path) as new:
+        new.write_bytes(packed.getvalue())
 
 
 def write_arrays(target: Path, **arrays: np.ndarray) -> None:
