@@ -58,10 +58,11 @@ def compare(job: Job, dataset: str) -> tuple[list[dict[str, Any]], list[Path]]:
         "device": hardware.device_name(),
         "split": "inner",
     }
+    of_dataset = replace(job, given={"dataset": dataset})  # of its slices: no record is there yet
     rows, files = [], []
     for loss, rate in itertools.product(LOSSES, rates.CANDIDATES):
         training = Training(job.study, dataset, loss, rates.SEED)
-        given = settings.of(job.params, training, len(job.classes(dataset)))
+        given = settings.of(job.params, training, len(of_dataset.classes(dataset)))
         given = replace(given, learning_rate=rate, epochs=rates.EPOCHS[dataset])
         file = checkpoints.path(checkpoints.key(given.described() | inputs))
         history = train(train_data, val_data, given, file, f"{training} rate {rate:g}").history
