@@ -103,14 +103,18 @@ def _of_revision(root: Path, folder: Path, place: Path, entries: lockfile.Entrie
     for dataset in record.datasets(root / place):
         for row in record.runs(root / place, dataset):
             revision = str(row.get("locked", row["revision"]))
+            commit, _, changes = revision.partition("+")
             ends = f"-{dataset}-{row['loss']}-{row['seed']}"
             for stage, entry in entries.items():
                 if not stage.startswith("train@") or not stage.endswith(ends):
                     continue
                 code = {dep["path"]: dep["md5"] for dep in entry["deps"] if dep["path"].startswith(("src/", "stages/"))}
                 try:
-                    other = [path for path, digest in code.items() if _at(root, revision, path) != digest]
+                    other = [path for path, digest in code.items() if _at(root, commit, path) != digest]
+                    looked_at = not (other and changes)  # changes of params.yaml alone leave the code as it was
                 except (OSError, subprocess.CalledProcessError):
+                    looked_at = False
+                if not looked_at:
                     unknown[revision] = unknown.get(revision, 0) + 1
                     continue
                 held += not other
