@@ -107,7 +107,7 @@ def test_the_stage(project, stage, edit_params):
     for naming in ("labels", "rule"):
         assert stage("mixture", *name, "--naming", naming) is None
         folder = paths.mixture("demo", "covid19", naming)
-        assert sorted(path.name for path in folder.iterdir()) == ["choice.json", "counts.csv", "samples.png"]
+        assert sorted(path.name for path in folder.iterdir()) == ["choice.json", "counts.csv", "samples.jpg"]
         counts = load_counts(folder / "counts.csv", 2)
         assert list(counts["slice"][::2]) == validating
         choices = json.loads((folder / "choice.json").read_text())

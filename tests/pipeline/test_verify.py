@@ -102,7 +102,7 @@ def test_code_parameters_and_counts_are_held_too(ran):
     replace(ran / "src/cedice/losses.py", "def ", "def  ")
     replace(ran / "params.yaml", "patients: 10", "patients: 11")
     stages = {line.split(":")[0] for line in verify.stale(ran, lambda line: None)}
-    assert {"download@demo-acdc", "train@demo-acdc-ce-0"} <= stages
+    assert {"download@demo-covid19", "train@demo-covid19-ce-0"} <= stages
 
 
 def entries(root: Path) -> dict:

@@ -5,7 +5,6 @@ should be stands in for the folder that cannot be written to, which root, as in 
 """
 
 import resource
-import shutil
 from pathlib import Path
 
 import pytest
@@ -60,10 +59,7 @@ def test_a_full_disk_is_one_line_of_every_stage(project, stage, edit_params, ful
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(project, stage):
-    for name in ("data", "reports"):
-        shutil.rmtree(project / name, ignore_errors=True)
-        (project / name).write_text("in the way")
-        line = stage("download", "--study", "demo", "--dataset", "acdc")
-        assert "Not a directory" in line or "File exists" in line
-        assert name in line
-        (project / name).unlink()
+    (project / "data").write_text("in the way")
+    line = stage("download", "--study", "demo", "--dataset", "acdc")
+    assert "Not a directory" in line or "File exists" in line
+    assert "data" in line
