@@ -19,7 +19,7 @@ from cedice.analysis.compared import compare, corrected
 from cedice.analysis.pairs import BASE, OTHER
 from cedice.evaluation.record import Tables
 from cedice.evaluation.runs import Runs
-from cedice.evaluation.thresholds import THRESHOLDS, of_bins
+from cedice.evaluation.thresholds import THRESHOLDS, best, of_bins, scores
 from cedice.metrics import dice, iou
 
 QUESTIONS = {
@@ -28,18 +28,6 @@ QUESTIONS = {
     "mixed": "CE + DL at 0.5, CE at its own threshold",
 }
 _HALF = int(np.flatnonzero(THRESHOLDS == 0.5)[0])
-
-
-def scores(table: pd.DataFrame) -> pd.DataFrame:
-    """Foreground Dice, a row a patient and a column a threshold, from `cedice.evaluation.thresholds`: mean over the classes, of
-    which those that prediction and truth both lack are left out."""
-    values = pd.Series(dice(table["tp"], table["fp"], table["fn"]), pd.MultiIndex.from_frame(table[["patient", "threshold"]]))
-    return values.groupby(level=["patient", "threshold"], sort=False).mean().unstack("threshold", sort=False)
-
-
-def best(table: pd.DataFrame) -> float:
-    """The threshold of the highest mean over the patients of `scores`; the lowest of several."""
-    return float(THRESHOLDS[int(np.argmax(table.mean().to_numpy()))])
 
 
 def chosen(table: pd.DataFrame) -> np.ndarray:
