@@ -16,7 +16,8 @@ def load(model: str | Path) -> "nn.Module":
     """The network of a released model's name ("acdc"), or of a model file: on the CPU, float32, in evaluation mode.
 
     It takes (B, 1, H, W) grey values in 0–1 and gives logits (B, C, H, W), C = 1 in the binary case; H and W are multiples of
-    16 for the released ones. CediceError where there is no such model or the file is damaged.
+    16 for the released ones. Its attribute `own_threshold` is a float, or None where the file does not state one. CediceError
+    where there is no such model or the file is damaged.
     """
     from cedice.inference import released  # noqa: PLC0415
 
@@ -26,4 +27,6 @@ def load(model: str | Path) -> "nn.Module":
 
     from cedice.inference import model_file  # noqa: PLC0415
 
-    return model_file.load(file, torch.device("cpu")).network
+    loaded = model_file.load(file, torch.device("cpu"))
+    loaded.network.own_threshold = loaded.own.threshold if loaded.own else None  # type: ignore[assignment]  # no tensor
+    return loaded.network

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from cedice import networks
 from cedice.cli import parser
 from cedice.data.intensity import Intensity
+from cedice.evaluation.thresholds import Own
 from cedice.inference import model_file, released
 from cedice.inference.model_file import Model
 from cedice.losses import CEDiceLoss
@@ -33,7 +34,8 @@ def test_onnx_agrees_with_torch(tmp_path, classes, named):
     for _ in range(3):  # running means and variances as training leaves them, not 0 and 1
         network(torch.rand(4, 1, 64, 64))
     names = tuple("abcd"[:classes])
-    intensity, turned = Intensity("percentiles", 1, 99), {"axes": "LPS", "mirror": ("horizontal",)}
+    intensity = Intensity("percentiles", 1, 99)
+    turned = {"axes": "LPS", "mirror": ("horizontal",), "own": Own(0.3, 0.8, 0.7, 9) if classes == 2 else None}
     model_file.save(tmp_path / "a.safetensors", Model(network.eval(), names, intensity, 64, {}, **turned), arguments)
     given = parser().parse_args(["export", str(tmp_path / "a.safetensors"), "--onnx", str(tmp_path / "a.onnx")])
     given.do(given)
@@ -48,6 +50,8 @@ def test_onnx_agrees_with_torch(tmp_path, classes, named):
     assert json.loads(told["classes"]) == list(names)
     assert json.loads(told["intensity"]) == {"kind": "percentiles", "low": 1, "high": 99}
     assert [json.loads(told[key]) for key in ("size", "spacing", "axes", "mirror")] == [64, None, "LPS", ["horizontal"]]
+    own = {"threshold": 0.3, "dice": 0.8, "dice_at_half": 0.7, "units": 9}
+    assert json.loads(told["own_threshold"]) == (own if classes == 2 else None)
 
 
 def test_weights_load_in_plain_torch(tmp_path):

@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 import cedice as package
 from cedice.data.intensity import Intensity
 from cedice.errors import CediceError
+from cedice.evaluation.thresholds import Own
+from cedice.inference import header as headers
 from cedice.inference import model_file, release, released
 from cedice.inference.model_file import Model
 from cedice.training import weights
@@ -27,6 +29,7 @@ def test_load_gives_the_network_ready(tmp_path):
     network = package.load("acdc")
     assert isinstance(network, UNet)
     assert not network.training
+    assert (network.own_threshold, package.load("covid19").own_threshold) == (0.5, 0.3)
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 256, 256)).shape == (1, 4, 256, 256)
     for given in (released.find("acdc"), str(released.find("acdc"))):
@@ -38,7 +41,7 @@ def test_load_gives_the_network_ready(tmp_path):
 
 def test_all_entries_come_back(tmp_path):
     file = tmp_path / "m.safetensors"
-    more = {"seed": 1}, "RAS", True, "green", "native", ("vertical",)
+    more = {"seed": 1}, "RAS", True, "green", "native", ("vertical",), Own(0.35, 0.8, 0.7, 12)
     model = Model(by_grey(2), ("background", "vessel"), Intensity("window", 0, 255), 32, *more)
     model_file.save(file, model, NETWORK | {"out_channels": 1})
     assert replace(model_file.load(file, CPU), network=model.network) == model
@@ -47,15 +50,15 @@ def test_all_entries_come_back(tmp_path):
 def test_a_file_of_the_first_version_knows_no_orientation(tmp_path):
     """Its header has no such entries."""
     file = write_model(tmp_path / "m.safetensors", "LPS")
-    with model_file.safe_open(file, framework="pt") as stored:
-        header = model_file.json.loads(stored.metadata()["cedice"])
-    for entry in ("axes", "axes_assumed", "channel", "mirror", "sha256"):
+    header = headers.read(file)
+    for entry in ("axes", "axes_assumed", "channel", "mirror", "spacing", "own_threshold", "sha256"):
         del header[entry]
     state = load_file(file)
     header["sha256"] = weights.tensors_sha256(state, model_file.json.dumps(header, sort_keys=True))
     save_file(state, file, metadata={"cedice": model_file.json.dumps(header, sort_keys=True)})
     model = model_file.load(file, CPU)
     assert (model.axes, model.axes_assumed, model.channel, model.mirror) == ("", False, None, ())
+    assert (model.spacing, model.own, package.load(file).own_threshold) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from cedice.inference.model_file import Model
 
 def export(model: Model, file: Path) -> None:
     """Write the network with input `image` (slices, 1, size, size) float32 in 0–1 and output `logits` (slices, C, size, size),
-    C = 1 in the binary case; classes, intensity rule, size, spacing, axes and mirror, as a model file has them, stand in the
-    file's metadata as JSON.
+    C = 1 in the binary case; classes, intensity rule, size, spacing, axes, mirror and own threshold, as a model file has them,
+    stand in the file's metadata as JSON.
 
     CediceError where the packages that this needs are not installed.
     """
@@ -47,6 +47,7 @@ def export(model: Model, file: Path) -> None:
             "spacing": model.spacing,
             "axes": model.axes,
             "mirror": model.mirror,
+            "own_threshold": asdict(model.own) if model.own else None,
         }
         told = {key: json.dumps(value) for key, value in stated.items()}
         onnx.helper.set_model_props(proto, told)

@@ -12,27 +12,28 @@ float32, but within float16's range (`cedice.inference.half`); the header's one 
   axes_assumed  true where axes rests on no header: the training data had none, or had lost theirs
   channel    of colour images: grey, red, green or blue; null where the training data were grey
   mirror     the axes along which probabilities are averaged over mirror images (`cedice.training.forward.scores`)
+  own_threshold  `cedice.evaluation.thresholds.Own` on the validation slices of the training; null where it is not known
   made_from  study, data set, loss, alpha, seed, epochs, and hashes of the weights and slices behind it
   sha256     of the tensors and of the rest of this header
 """
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cedice.data.grid import Grid, Spacing
 from cedice.data.intensity import Intensity
 from cedice.described import Channel
-from cedice.errors import CediceError
+from cedice.evaluation.thresholds import Own
 from cedice.files import replacing
 from cedice.inference import half
+from cedice.inference import header as headers
 from cedice.training.weights import rebuild, tensors_sha256
 
 
@@ -50,6 +51,7 @@ class Model:
     channel: Channel | None = None
     spacing: Spacing = None
     mirror: tuple[str, ...] = ()
+    own: Own | None = None
 
     @property
     def grid(self) -> Grid:
@@ -72,6 +74,7 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
         "axes_assumed": model.axes_assumed,
         "channel": model.channel,
         "mirror": model.mirror,
+        "own_threshold": asdict(model.own) if model.own else None,
     }
     header["sha256"] = tensors_sha256(state, json.dumps(header, sort_keys=True))
     with replacing(file) as new:
@@ -80,32 +83,21 @@ def save(file: Path, model: Model, arguments: dict[str, Any]) -> None:
 
 def load(file: Path, device: torch.device) -> Model:
     """Read the layout above; CediceError for a file that is damaged or no model file."""
+    header = headers.read(file)
     try:
-        with safe_open(file, framework="pt") as stored:
-            header = json.loads(stored.metadata()["cedice"])
-        if "sha256" not in header and "network" in header:
-            raise CediceError(f"{file}: the weights of a training, which lack what a prediction needs; {_advice(file)}")
         state = load_file(file)
         if header.pop("sha256") != tensors_sha256(state, json.dumps(header, sort_keys=True)):
             raise ValueError("its bytes are not those that were written")
         network = rebuild(header["network"], state)
         classes, size = tuple(header["classes"]), header["size"]
-        # Files of version 0.1.0 have none of the last five.
+        # Files of version 0.1.0 lack all that follows but the intensity rule; some later ones lack the own threshold.
         axes, assumed, channel = header.get("axes", ""), header.get("axes_assumed", False), header.get("channel")
         mirror = tuple(header.get("mirror", ()))
         intensity = Intensity(**header["intensity"])
         spacing = header.get("spacing")
-        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel, spacing, mirror)
+        own = Own(**header["own_threshold"]) if header.get("own_threshold") else None
+        model = Model(network, classes, intensity, size, header["made_from"], axes, assumed, channel, spacing, mirror, own)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CediceError(
-            f"{file}: not a readable model file ({error}); get it again, or make it with `cedice release`"
-        ) from error
+        raise headers.unreadable(file, error) from error
     network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # not typed
     return model
-
-
-def _advice(file: Path) -> str:
-    """The command that makes a model file of a training's weights, as far as their path tells (`cedice.paths.weights`)."""
-    match = re.fullmatch(r"(?:.*/)?models/([^/]+)/([^/]+)/([^/]+)-seed(\d+)\.safetensors", file.as_posix())
-    names = " ".join(match.groups()) if match else "STUDY DATASET LOSS SEED"
-    return f"make a model file of them: cedice release {names} -o my-model.safetensors"

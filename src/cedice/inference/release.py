@@ -1,5 +1,6 @@
 """Turn a study's trained network into a model file to be handed on, with a card that says what it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from cedice.data.intensity import Intensity
 from cedice.data.source import Source
 from cedice.described import Channel
 from cedice.errors import CediceError
+from cedice.evaluation import thresholds
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.evaluate import evaluate
 from cedice.evaluation.native import Native
@@ -36,10 +38,10 @@ def release(
     """Write the model file ``target`` and its card beside it (.md) from a finished training: of its
     averaged network. Both are written, or neither.
 
-    The card's first column is measured with the file itself, half precision and all, on the validation slices. ``seeds``: those
-    of the study; ``source``: the data set's; ``archive``: whether its real data were used; ``channel``: what was taken of its
-    colour images; ``grid``: the study's. CediceError where weights, slices or reports are missing, and for a card's name that
-    another file has.
+    The card's first column and the network's own threshold are measured with the file itself, half precision and all, on the
+    validation slices. ``seeds``: those of the study; ``source``: the data set's; ``archive``: whether its real data were used;
+    ``channel``: what was taken of its colour images; ``grid``: the study's. CediceError where weights, slices or reports are
+    missing, and for a card's name that another file has.
     """
     study, dataset, loss, _ = training
     for path in (paths.weights(training), *paths.slices(study, dataset), paths.record(study) / dataset / "runs.json"):
@@ -86,10 +88,12 @@ def release(
     with replacing(target) as new, replacing(card) as new_card:  # the card comes first: without its file it does no harm
         model_file.save(new, model, header["network"])
         released = model_file.load(new, torch.device("cpu")).network
-        counts = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror).counts
-        found = pooled_headline(counts)
+        evaluated = evaluate(released, tensors, data.index.iloc[val], len(source.classes), "float32", native, model.mirror)
+        own = thresholds.own(evaluated.thresholds)
+        model_file.save(new, replace(model, own=own), header["network"])
+        found = pooled_headline(evaluated.counts)
         released_values = {f"{metric}_{name}": found[name][metric] for name in CONVENTIONS for metric in METRICS}
-        text = _card(model, source, header, record, released_values, trained, len(val), split)
+        text = _card(model, own, source, header, record, released_values, trained, len(val), split)
         new_card.write_text(text, encoding="utf-8")
 
 
@@ -107,6 +111,7 @@ def _axes(stated: set[str], dataset: str, archive: bool) -> tuple[str, bool]:
 
 def _card(
     model: model_file.Model,
+    own: thresholds.Own,
     source: Source,
     header: dict,
     record: dict,
@@ -133,6 +138,7 @@ def _card(
         f"- **Data**: {source.citation} {source.licence} The network is handed on under the same terms.",
         f"- **Protocol**: {count} validation slices that it was not trained on ({split}), 2-D, counts pooled over them.",
         "- **Weights**: half precision. The numbers of this file are measured with them, those of all seeds in full precision.",
+        _threshold(own, count),
         *_this_seed(origin["seed"], {seed: values["dice_foreground"] for seed, values in trained.items()}),
         "",
         "| | this file | all seeds |",
@@ -146,6 +152,16 @@ def _card(
         title = METRIC_TITLES[metric] + ("" if metric == "pixel_error" else f", {kind}")
         lines.append(f"| {title} | {value:.4f} | {mean[key]:.4f}{f' ± {spread[key]:.4f}' if spread else ''} |")
     return "\n".join([*lines, "", "## Limits", "", *(f"- {limit}" for limit in source.limits), ""])
+
+
+def _threshold(own: thresholds.Own, count: int) -> str:
+    """Of a threshold chosen on so many slices."""
+    units = f"{own.units} {'slices' if own.units == count else 'patients'}"
+    return (
+        f"- **Threshold**: 0.5, or, with `--threshold own`, {own.threshold:g}: of 0.05, 0.1 … 0.95 that of the highest "
+        f"foreground Dice, {own.dice:.4f} against {own.dice_at_half:.4f} at 0.5 (means over {units}). It was chosen on the "
+        "same validation slices, not on held-out data, which flatters it."
+    )
 
 
 def _this_seed(seed: int, dice: dict[int, float]) -> list[str]:
