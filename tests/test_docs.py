@@ -46,7 +46,7 @@ def name_of(page: Path) -> str:
 
 
 # Blocks: <!-- from FILE: words --> is a report's bold sentences; <!-- from records: STUDY DATASET, STUDY DATASET --> the
-# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out; "from decisions" are the three differences by
+# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out; "from decisions" the three differences by
 # decision rule. Each ends with <!-- end -->.
 
 PROTOCOLS = {

@@ -1,6 +1,7 @@
 """The command `cedice`: what a user does beside the pipeline's stages."""
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 from importlib import metadata
@@ -92,14 +93,29 @@ def _predict(among: Any) -> None:
         "Label NIfTI volumes and grey images; results are on the scan's own grid.",
         "cedice predict acdc heart.nii.gz -o labels/",
         "cedice predict my-model.safetensors scans/ -o labels/ --probabilities",
+        "cedice predict covid19 lungs.nii.gz -o labels/ --threshold own",
     )
     along = ", ".join(released.names())
     predict.add_argument("model", metavar="MODEL", help=f"a model file, or one that comes along: {along}")
     predict.add_argument("scans", metavar="SCAN", nargs="+", type=Path, help="volume, image, or folder of them")
     predict.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help="folder for the results")
+    at = "foreground from this probability on: a number (default: 0.5), or `own`, that which the model's card names"
+    predict.add_argument("--threshold", metavar="T", type=_threshold, default=0.5, help=at)
     predict.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     predict.add_argument("--probabilities", action="store_true", help="write every class's probability too")
     predict.add_argument("--overwrite", action="store_true", help="replace files that cedice did not write, too")
+
+
+def _threshold(given: str) -> float | str:
+    if given == "own":
+        return given
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{given} is neither a number between 0 and 1, as 0.3, nor own")
+    return number
 
 
 def _evaluate(among: Any) -> None:

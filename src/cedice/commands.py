@@ -10,10 +10,11 @@ from cedice.errors import CediceError
 
 def predict(given: Namespace) -> None:
     """Label scans."""
-    from cedice.inference import released, results, scans
+    from cedice.inference import header, released, results, scans
 
     file, (paths, left_out) = released.find(given.model), scans.find(given.scans)
-    target = results.Results(given.out, file, given.overwrite)
+    threshold = header.own_threshold(file) if given.threshold == "own" else given.threshold
+    target = results.Results(given.out, file, given.overwrite, threshold)
     target.check({path: results.names(path, given.probabilities) for path in paths})
     if left_out:
         print(f"left out by their names, as results or masks: {len(left_out)} (first: {left_out[0]})", file=sys.stderr)

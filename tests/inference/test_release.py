@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
@@ -14,6 +15,7 @@ from cedice.data.reading import Scan
 from cedice.errors import CediceError
 from cedice.evaluation import record, runs
 from cedice.evaluation.counts import pooled_headline
+from cedice.evaluation.thresholds import THRESHOLDS, Own
 from cedice.files import read_arrays
 from cedice.inference import model_file, released
 from cedice.inference.label import label
@@ -36,7 +38,16 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(ran):
     found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", keep=False)
     (expected,) = read_arrays(paths.labels(TRAINING, "averaged"), "labels")
     assert (found == expected).mean() > 0.999  # half precision turns a pixel in a thousand, at most
+    means = {}
+    for threshold in THRESHOLDS:
+        found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", False, float(threshold))
+        both = [(each, found[rows] == 1, val.masks[rows] == 1) for each, rows in val.index.groupby("patient").groups.items()]
+        means[threshold] = np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for _, a, b in both])
+    expected = Own(max(means, key=means.get), round(max(means.values()), 4), round(means[0.5], 4), len(both))
+    assert model.own == expected
     card = Path("m.md").read_text(encoding="utf-8")
+    assert f"`--threshold own`, {expected.threshold:g}: " in card
+    assert f"{expected.dice:.4f} against {expected.dice_at_half:.4f} at 0.5" in card
     counts = runs.load(paths.record("demo"), ["covid19"])["averaged"][TRAINING.key].counts
     evaluated = pooled_headline(counts)
     printed = float(re.search(r"\| Dice, foreground \| ([\d.]+) \|", card)[1])

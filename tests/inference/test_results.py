@@ -3,6 +3,7 @@
 import csv
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -365,22 +366,28 @@ def test_who_comes_second_with_another_model_is_refused_though_both_began_in_an_
     assert (out / "a_labels.nii.gz").read_text() == "of test_results"
 
 
-def test_a_list_of_a_version_that_named_no_model_is_read(tmp_path):
+@pytest.mark.parametrize("lacking", ["model|threshold", "threshold"])
+def test_a_list_of_a_version_that_named_no_model_or_no_threshold_is_read(tmp_path, lacking):
     out, old, new = tmp_path / "out", put(tmp_path / "old.nii"), put(tmp_path / "new.nii", 1)
     add(out, [old])
-    for name in ("volumes.csv", "cedice-written.csv"):  # as version 0.1.0 wrote them
+    for name in ("volumes.csv", "cedice-written.csv"):  # as version 0.1.0, or a later one, wrote them
         with (out / name).open(newline="") as stream:
-            kept = [{key: value for key, value in row.items() if "model" not in key} for row in csv.DictReader(stream)]
+            kept = [{key: value for key, value in row.items() if not re.match(lacking, key)} for row in csv.DictReader(stream)]
         if name == "cedice-written.csv":
             kept = [row | ({"sha256": sha256(out / "volumes.csv")} if row["file"] == "volumes.csv" else {}) for row in kept]
         with (out / name).open("w", newline="") as stream:
             writer = csv.DictWriter(stream, list(kept[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(kept)
-    with pytest.raises(CediceError, match="of a model that the list does not name"):
-        Results(out, MODEL).check({old: results.names(old, False)})
+    given, other = {old: results.names(old, False)}, "of a model that the list does not name"
+    with pytest.raises(CediceError, match=other) if "model" in lacking else nullcontext():
+        Results(out, MODEL).check(given)
+    with pytest.raises(CediceError, match=other if "model" in lacking else "at a threshold of 0.5"):
+        Results(out, MODEL, threshold=0.3).check(given)
     add(out, [new])
     assert rows(out / "volumes.csv") == {"old": 1, "new": 1}
+    with (out / "volumes.csv").open(newline="") as stream:
+        assert {row["threshold"] for row in csv.DictReader(stream)} == {"0.5"}
 
 
 def test_no_word_of_the_scans_header_goes_into_the_results(tmp_path, model):

@@ -13,6 +13,7 @@ from PIL import Image
 from cedice.data import nifti
 from cedice.data.reading import Scan
 from cedice.errors import printable
+from cedice.evaluation.thresholds import HALF
 from cedice.files import save_figure, write_arrays
 from cedice.inference.label import turned
 from cedice.inference.results import names
@@ -23,13 +24,19 @@ _COLOURS = ("#000000", "#EE7733", "#0077BB", "#33BBEE", "#EE3377", "#009988", "#
 
 
 def write(
-    scan: Scan, labels: np.ndarray, probabilities: np.ndarray | None, classes: tuple[str, ...], folder: Path, axes: str
+    scan: Scan,
+    labels: np.ndarray,
+    probabilities: np.ndarray | None,
+    classes: tuple[str, ...],
+    folder: Path,
+    axes: str,
+    threshold: float,
 ) -> None:
     """Write ``<scan>_labels`` (.nii.gz on a volume's grid, or .png with a palette), ``<scan>_preview.png`` and, if given,
     ``<scan>_probabilities`` (.nii.gz with the classes as fourth axis, or .npz with ``probabilities``).
 
     labels (slices, H, W) uint8; probabilities (slices, C, H, W) float32; the preview shows the slices as they lie turned to
-    ``axes``, which is how the network saw them.
+    ``axes``, which is how the network saw them, and names the ``threshold`` that made the labels where it is another than 0.5.
     """
     label_file, preview_file, *probabilities_file = (folder / name for name in names(scan.file, probabilities is not None))
     if scan.is_volume:
@@ -44,7 +51,8 @@ def write(
             write_arrays(probabilities_file[0], probabilities=probabilities[0])
     image, painted = (turned(each, scan.axes, axes) for each in (scan.image, labels))
     slices = [f"slice {number}" for number in range(len(painted))]
-    save_figure(preview(scan.name, slices, image, painted, classes), preview_file)
+    title = scan.name if threshold == HALF else f"{scan.name}, threshold {threshold}"
+    save_figure(preview(title, slices, image, painted, classes), preview_file)
 
 
 def sizes(scan: Scan, labels: np.ndarray, classes: tuple[str, ...]) -> list[dict]:

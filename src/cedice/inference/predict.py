@@ -17,7 +17,8 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM)  # the la
 
 
 def predict(model: Model, paths: list[Path], results: Results, precision: str, probabilities: bool) -> None:
-    """Label every scan into the folder; a line on standard output for each, warnings and failures on standard error.
+    """Label every scan into the folder, at the threshold of ``results``; a line on standard output for each, warnings and
+    failures on standard error.
 
     CediceError at the end where a scan failed; OSError at once where the disk refuses every result.
     """
@@ -56,10 +57,10 @@ def _one(model: Model, path: Path, results: Results, precision: str, probabiliti
     with within_memory(path), _torch_within_memory(), _of_the_scan(path):
         scan = reading.scan(path, model.channel)
         turn = orientation.turn(scan, model.axes, model.axes_assumed)
-        labels, likely = label.label(model, scan, turn.axes, precision, probabilities)
+        labels, likely = label.label(model, scan, turn.axes, precision, probabilities, results.threshold)
         sizes = outputs.sizes(scan, labels, model.classes)
         with results.adding(path, sizes) as folder:
-            outputs.write(scan, labels, likely, model.classes, folder, turn.axes)
+            outputs.write(scan, labels, likely, model.classes, folder, turn.axes, results.threshold)
     line = f"{printable(scan.name)}: {', '.join(_told(row) for row in sizes)}"
     empty = "" if labels.any() else "background only; is it of the kind that the model's card names?"
     return line, [warning for warning in (scan.warning, model.intensity.doubt(scan.image), turn.warning, empty) if warning]

@@ -1,8 +1,8 @@
 """The folder that results go to: whose files they are, and how new ones come in.
 
 `cedice-written.csv` there has a row for every file that cedice wrote: file, sha256, scan (its name), scan_sha256, model (its
-name) and model_sha256. A file that is not in it, or differs from it, is somebody else's work: a person's own labels, or labels
-corrected by hand. So are the results of another model.
+name), model_sha256 and threshold, at which the labels were made. A file that is not in it, or differs from it, is somebody
+else's work: a person's own labels, or labels corrected by hand. So are the results of another model, or at another threshold.
 
 Any number of processes may write into one folder. Each labels into a scratch folder of its own, and moves the results in under
 the folder's lock. The last file that a scratch folder gets is the list as it will be: from then on the results are complete,
@@ -25,7 +25,8 @@ from cedice.files import replacing, sha256, uninterrupted
 MANIFEST = "cedice-written.csv"
 VOLUMES = "volumes.csv"
 LOCK = ".cedice-lock"
-_COLUMNS = ["scan", "class", "voxels", "ml", "model"]
+_COLUMNS = ["scan", "class", "voxels", "ml", "model", "threshold"]
+_HALF = "0.5"  # of lists from before there was another
 _SCRATCH = ".cedice-results-"
 
 
@@ -36,6 +37,7 @@ class _Written(NamedTuple):
     scan_sha256: str
     model: str = ""  # version 0.1.0 named none
     model_sha256: str = ""
+    threshold: str = _HALF
 
 
 def names(scan: Path, probabilities: bool) -> list[str]:
@@ -46,19 +48,19 @@ def names(scan: Path, probabilities: bool) -> list[str]:
 
 
 class Results:
-    """One folder, to which one model's results go."""
+    """One folder, to which one model's results at one threshold go."""
 
-    def __init__(self, folder: Path, model: Path, overwrite: bool = False):
+    def __init__(self, folder: Path, model: Path, overwrite: bool = False, threshold: float = 0.5):
         """``model``: its file; ``overwrite``: replace what is somebody else's, too. CediceError where ``folder`` is a file."""
         if folder.exists() and not folder.is_dir():
             raise CediceError(f"{folder}: a folder is needed for the results, but this is a file")
-        self.folder, self.model, self.overwrite = folder, model.stem, overwrite
+        self.folder, self.model, self.threshold, self.overwrite = folder, model.stem, threshold, overwrite
         self._model_sha256 = sha256(model)
 
     def check(self, targets: dict[Path, list[str]]) -> None:
         """Refuse, with a CediceError that lists them, ``targets`` {scan: names of its results} of which one is itself a scan to
-        be labelled, those that would replace a file that cedice did not write, and the results of another model, or of another
-        scan of that name. CediceError, too, where the list of what was written is none of cedice's."""
+        be labelled, those that would replace a file that cedice did not write, and the results of another model, at another
+        threshold, or of another scan of that name. CediceError, too, where the list of what was written is none of cedice's."""
         scans = {os.path.realpath(scan) for scan in targets} | {_place(scan) for scan in targets}
         if inputs := [name for of_scan in targets.values() for name in of_scan if _place(self.folder / name) in scans]:
             raise CediceError(f"{self.folder / inputs[0]} is itself to be labelled; choose another folder with -o")
@@ -85,8 +87,8 @@ class Results:
             with self._alone():
                 listed = self._check({scan: list(hashes)})
                 self._merge(new / VOLUMES, name, sizes)
-                model = self.model, self._model_sha256
-                rows = [_Written(file, digest, name, of_scan, *model) for file, digest in hashes.items()]
+                origin = name, of_scan, self.model, self._model_sha256, str(self.threshold)
+                rows = [_Written(file, digest, *origin) for file, digest in hashes.items()]
                 rows.append(_Written(VOLUMES, sha256(new / VOLUMES), "", ""))
                 kept = [row for row in listed if row.scan != name and row.file not in {VOLUMES, *hashes}]
                 with uninterrupted():
@@ -149,6 +151,8 @@ class Results:
     def _other_origin(self, row: _Written, scan_sha256: Callable[[], str]) -> str:
         if self._model_sha256 != row.model_sha256:
             return f"of another model named {row.model}" if row.model else "of a model that the list does not name"
+        if str(self.threshold) != row.threshold:
+            return f"at a threshold of {row.threshold}"
         try:
             return "" if scan_sha256() == row.scan_sha256 else "of another scan of this name"
         except OSError:  # no scan that can be labelled, which is said in its turn
@@ -164,9 +168,9 @@ class Results:
         if (self.folder / VOLUMES).is_file():
             with (self.folder / VOLUMES).open(encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)
-                known = reader.fieldnames in (_COLUMNS, _COLUMNS[:-1])  # version 0.1.0 named no model
-                rows = [row for row in reader if row["scan"] != scan] if known else []
-        _write(new, _COLUMNS, rows + [size | {"model": self.model} for size in sizes])
+                known = reader.fieldnames in (_COLUMNS, _COLUMNS[:-1], _COLUMNS[:-2])  # version 0.1.0 named no model
+                rows = [{"threshold": _HALF} | row for row in reader if row["scan"] != scan] if known else []
+        _write(new, _COLUMNS, rows + [size | {"model": self.model, "threshold": self.threshold} for size in sizes])
 
 
 def _listed(file: Path) -> list[_Written]:
