@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cedice.evaluation import thresholds
+from cedice.evaluation import at_threshold, thresholds
 from cedice.evaluation.native import probabilities
 from cedice.evaluation.tabulate import count
 from cedice.evaluation.thresholds import THRESHOLDS, Own
@@ -33,7 +33,7 @@ def test_labels_are_the_definition_with_ties(classes, threshold):
     likely = np.moveaxis(random.multinomial(16, random.dirichlet(np.ones(classes), (2, 20, 20))), 3, 1) / 16
     best = likely[:, 1:].max(axis=1)
     assert threshold not in (0.25, 0.5, 0.75) or (best == threshold * (best + likely[:, 0])).any()
-    found = thresholds.labels(torch.from_numpy(likely), threshold)
+    found = at_threshold.labels(torch.from_numpy(likely), threshold)
     assert found.dtype == torch.uint8
     np.testing.assert_array_equal(found, oracle(likely, threshold))
 
@@ -42,7 +42,7 @@ def test_one_channel_by_hand():
     """σ(−1) = 0.269, σ(0) = 0.5, σ(1) = 0.731, and what a network that is certain says."""
     likely = probabilities(torch.tensor([-torch.inf, -1.0, 0.0, 1.0, torch.inf]).view(1, 1, 1, 5))
     for threshold, expected in {0.26: [0, 1, 1, 1, 1], 0.27: [0, 0, 1, 1, 1], 0.74: [0, 0, 0, 0, 1]}.items():
-        assert thresholds.labels(likely, threshold).flatten().tolist() == expected
+        assert at_threshold.labels(likely, threshold).flatten().tolist() == expected
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -51,11 +51,11 @@ def test_labels_are_those_that_are_counted(channels):
     logits = torch.randn(3, channels, 24, 24, generator=generator)
     mask = torch.randint(0, max(channels, 2), (3, 24, 24), generator=generator).to(torch.uint8)
     likely = probabilities(logits)
-    counted = thresholds.counted(likely, mask)
+    counted = at_threshold.counted(likely, mask)
     for place, threshold in enumerate(THRESHOLDS):
-        found = thresholds.labels(likely, float(threshold))
+        found = at_threshold.labels(likely, float(threshold))
         assert torch.equal(counted[:, :, place], count(found, mask, likely.shape[1])[:, 1:, :3])
-    assert torch.equal(thresholds.labels(likely, 0.5), predict(logits))
+    assert torch.equal(at_threshold.labels(likely, 0.5), predict(logits))
 
 
 def test_the_own_threshold_by_hand():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cedice.evaluation import calibration, thresholds
+from cedice.evaluation import at_threshold, calibration, thresholds
 from cedice.evaluation.bins import bin_sums
 from cedice.evaluation.tabulate import count
 from cedice.evaluation.thresholds import THRESHOLDS
@@ -33,7 +33,7 @@ def test_counts_are_those_of_the_definition(classes):
     parts = random.multinomial(16, np.full(classes, 1 / classes), size=(3, 9, 7)) / 16
     parts[0, 0, 0], parts[0, 0, 1] = np.eye(classes)[[0, 1]]
     likely, mask = np.moveaxis(parts, 3, 1), random.integers(0, classes, (3, 9, 7))
-    found = thresholds.counted(torch.tensor(likely, dtype=torch.float64), torch.tensor(mask, dtype=torch.uint8)).numpy()
+    found = at_threshold.counted(torch.tensor(likely, dtype=torch.float64), torch.tensor(mask, dtype=torch.uint8)).numpy()
     np.testing.assert_array_equal(found, by_definition(likely, mask))
 
 
@@ -41,7 +41,7 @@ def test_one_half_is_the_most_probable_class():
     random = torch.Generator().manual_seed(0)
     likely = torch.rand(2, 4, 16, 16, generator=random).softmax(dim=1)
     mask = torch.randint(0, 4, (2, 16, 16), generator=random)
-    found = thresholds.counted(likely, mask)[:, :, list(THRESHOLDS).index(0.5)]
+    found = at_threshold.counted(likely, mask)[:, :, list(THRESHOLDS).index(0.5)]
     for image in range(2):
         expected = count(most_probable(likely)[image], mask[image], 4)[1:, :3]
         assert torch.equal(found[image], expected)
@@ -53,7 +53,7 @@ def test_bins_of_calibration_give_the_same_for_one_class():
     mask = torch.randint(0, 2, (4, 20, 20), generator=random)
     index = pd.DataFrame({"patient": ["b", "b", "a", "NA"]})
     foreground = logits.sigmoid()
-    counted = thresholds.counted(torch.cat([1 - foreground, foreground], dim=1), mask)
+    counted = at_threshold.counted(torch.cat([1 - foreground, foreground], dim=1), mask)
     kept = thresholds.table(counted.numpy(), index)
     bins = calibration.table(bin_sums(logits, mask).numpy(), index)
     pd.testing.assert_frame_equal(thresholds.of_bins(bins), kept, check_dtype=False)

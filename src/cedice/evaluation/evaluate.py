@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from cedice.data.slices import Slices
-from cedice.evaluation import boundaries, calibration, targets, thresholds, volumes
+from cedice.evaluation import at_threshold, boundaries, calibration, targets, thresholds, volumes
 from cedice.evaluation.bins import bin_sums
 from cedice.evaluation.native import Native, probabilities
 from cedice.evaluation.tabulate import count, table
@@ -63,7 +63,7 @@ def evaluate(
         if native is None:
             prediction = predict(logits)
             counted.extend(count(prediction, mask, classes).cpu())
-            by_threshold.append(thresholds.counted(probabilities(logits), mask).cpu())
+            by_threshold.append(at_threshold.counted(probabilities(logits), mask).cpu())
             labels.extend(prediction.cpu().numpy())
         else:
             for grid_likely in probabilities(logits):
@@ -71,7 +71,7 @@ def evaluate(
                 likely, truth = native.likely(number, grid_likely).cpu(), torch.from_numpy(native.truth[number])
                 prediction = most_probable(likely)[0]
                 counted.append(count(prediction, truth, classes))
-                by_threshold.append(thresholds.counted(likely, truth[None]))
+                by_threshold.append(at_threshold.counted(likely, truth[None]))
                 labels.append(prediction.numpy())
         sums.append(bin_sums(logits, mask).cpu())
     tables = calibration.table(torch.cat(sums).numpy(), index), thresholds.table(torch.cat(by_threshold).numpy(), index)

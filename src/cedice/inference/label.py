@@ -11,7 +11,7 @@ from cedice.data import nifti
 from cedice.data.grid import Grid, pixel_size
 from cedice.data.preprocess import resize_image
 from cedice.data.reading import Scan
-from cedice.evaluation import thresholds
+from cedice.evaluation import at_threshold, thresholds
 from cedice.evaluation.native import probabilities, to_native
 from cedice.inference.model_file import Model
 from cedice.training.forward import autocast, scores
@@ -26,7 +26,7 @@ def label(
 
     ``axes``: the scan is turned to these before it is cut into slices, and what comes out turned back. The network's
     probabilities are resized, not its labels, so that borders follow the scan's voxels: bilinear, widened to the area of an
-    output pixel where it shrinks. Labels are those at the ``threshold`` (`cedice.evaluation.thresholds.labels`), by default the
+    output pixel where it shrinks. Labels are those at the ``threshold`` (`cedice.evaluation.at_threshold`), by default the
     most probable class; beyond the field of a grid with a spacing they are background. A few slices are taken at a time.
     CediceError for a scan whose intensities do not fit the model's rule, or whose voxels have no size in mm where the model's
     grid needs one.
@@ -47,7 +47,7 @@ def label(
                 likely = to_native(model.grid, likely, batch.shape[1:], pixel)
             elif likely.shape[2:] != batch.shape[1:]:
                 likely = functional.interpolate(likely, batch.shape[1:], mode="bilinear", align_corners=False, antialias=True)
-            labels[start : start + len(batch)] = thresholds.labels(likely, threshold).cpu().numpy()
+            labels[start : start + len(batch)] = at_threshold.labels(likely, threshold).cpu().numpy()
             if keep:
                 kept.append(likely.cpu().numpy())
             bar.update(len(batch))
