@@ -46,10 +46,10 @@ def where_they_differ(job: Job, runs: dict[str, Runs]) -> None:
     surfaces, targets = (record.by_network(job.table(name)) for name in ("surfaces", "targets"))
     found: dict[str, dict[str, pd.DataFrame]] = {"borders": {}, "targets": {}, "levels": {}}
     for readout, of in runs.items():
-        counts = {key: each.counts for key, each in of.items()}
-        found["borders"][readout] = borders(pooled(surfaces[readout], job.folds))
+        counts = pooled({key: each.counts for key, each in of.items()}, job.folds)
+        found["borders"][readout] = borders(pooled(surfaces[readout], job.folds), counts)
         found["targets"][readout] = by_size(pooled(targets[readout], job.folds))
-        found["levels"][readout] = by_level(pooled(counts, job.folds))
+        found["levels"][readout] = by_level(counts)
     folder, shown = paths.reports(job.study), decisive(runs)
     for name, of_network in found.items():
         write_csv(folder / f"{name}.csv", pd.concat(of_network, names=["readout"]).reset_index("readout"))

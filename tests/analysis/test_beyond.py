@@ -66,7 +66,7 @@ def counts(table: pd.DataFrame) -> pd.DataFrame:
 def test_slices_without_the_structure_by_hand():
     """p: class 1 lacks on two slices and is marked on one, class 2 lacks on one and is not; q has both everywhere."""
     rows = [("p", 1, 0, 5, 0), ("p", 2, 0, 0, 0), ("p", 1, 0, 0, 0), ("p", 2, 3, 4, 0), ("q", 1, 9, 9, 9), ("q", 2, 0, 7, 1)]
-    table = pd.DataFrame(rows, columns=["patient", "class", "tp", "fp", "fn"])
+    table = pd.DataFrame(rows, columns=["patient", "class", "tp", "fp", "fn"]).assign(slice=["a", "a", "b", "b", "c", "c"])
     table = pd.concat([table, pd.DataFrame({"patient": ["p", "q"], "class": 0, "tp": 0, "fp": 3, "fn": 0})], ignore_index=True)
     found = beyond.patients(table, None, None, ("background", "one", "two"))["false_positives"]
     assert found["p"] == pytest.approx(1 / 3)

@@ -13,7 +13,7 @@ from cedice.reporting.breakdown import markdown
 
 
 def surfaces(values: list[float]) -> pd.DataFrame:
-    """Slices of one class with these ASSD; the other measures follow from it. NaN: the class is not there."""
+    """Slices of one class with these ASSD; the other measures follow from it. NaN: the class is in neither map, ∞: in one."""
     rows = [
         {"slice": f"s{number}", "volume": "v", "patient": "p", "class": 1, "unit": "pixel"} for number in range(len(values))
     ]
@@ -25,19 +25,30 @@ def surfaces(values: list[float]) -> pd.DataFrame:
     return table
 
 
+def counts_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The class truly is on slices 0, 1 and 3; it is marked where its distances are finite, and where they are not and it is
+    not there."""
+    there, finite, one_sided = table["slice"].isin(["s0", "s1", "s3"]), np.isfinite(table["assd"]), np.isinf(table["assd"])
+    rows = table[["slice", "class"]].assign(tp=5 * finite, fp=5 * (one_sided & ~there), fn=5 * (one_sided & there))
+    return pd.concat([rows, rows.assign(**{"class": 0, "tp": 90})])
+
+
 def test_borders_by_hand():
+    """Slice 2 lacks the class: a mark on it is a false mark and no border; slice 3 has it: no mark on it is a border of 0."""
     tables = {
         ("acdc", "ce", 0): surfaces([1.0, 3.0, math.nan, math.inf]),
         ("acdc", "ce", 1): surfaces([2.0, 2.0, math.nan, 2.0]),
-        ("acdc", "ce_dl", 0): surfaces([1.0, 1.0, math.nan, 1.0]),
+        ("acdc", "ce_dl", 0): surfaces([1.0, 1.0, math.inf, 1.0]),
         ("acdc", "ce_dl", 1): surfaces([1.0, 1.0, math.nan, 4.0]),
     }
-    found = breakdown.borders(tables).set_index("measure")
-    assert (found["n"] == 3).all()
+    found = breakdown.borders(tables, {key: counts_of(table) for key, table in tables.items()}).set_index("measure")
+    assert found["n"].to_dict() == dict.fromkeys(found.index, 3) | {"false_marks": 1}
     assert found.loc["assd", ["ce_mean", "ce_dl_mean", "difference_mean"]].tolist() == [2.0, 1.5, -0.5]
     assert found.loc["assd", "difference_std"] == pytest.approx(np.std([-1, 0], ddof=1), abs=1e-6)
-    assert found.loc["one_sided", "ce_mean"] == pytest.approx(1 / 6, abs=1e-6)
+    assert found.loc["missed", ["ce_mean", "ce_dl_mean"]].tolist() == pytest.approx([1 / 6, 0], abs=1e-6)
+    assert found.loc["false_marks", ["ce_mean", "ce_dl_mean"]].tolist() == [0, 0.5]
     assert found.loc["surface_dice_2", "ce_mean"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
+    assert found.loc["surface_dice_2", "ce_dl_mean"] == pytest.approx((1 + 2 / 3) / 2, abs=1e-6)
     text = markdown(
         found.reset_index(), targets_frame(), levels_frame(), "averaged", "small", False, {"acdc": ("background", "heart")}
     )
@@ -102,4 +113,4 @@ def test_single_slices_have_no_levels():
 def test_trainings_on_different_slices_are_not_compared():
     tables = {("acdc", "ce", 0): surfaces([1.0, 2.0]), ("acdc", "ce_dl", 0): surfaces([1.0])}
     with pytest.raises(CediceError, match="surfaces of acdc ce_dl 0 and of acdc ce 0 are of different slices"):
-        breakdown.borders(tables)
+        breakdown.borders(tables, {})

@@ -43,12 +43,13 @@ MARGINS = {"dice": 0.01, "iou": 0.01, "pixel_error": 0.001, "border": 0.02, "sma
 BASE = np.linspace(0.5, 0.8, 12)
 PATIENTS = {"acdc": "patient"}
 NOTHING = pd.DataFrame({"readout": []})  # is asked besides
+NO_RULES = pd.DataFrame({"dataset": [], "exact": np.array([], bool)})  # of decision
 ONE = dict.fromkeys(("acdc", "covid19", "mine"), 1)  # no folds
 
 
 def markdown(table: pd.DataFrame, *arguments) -> str:
     """Of trainings from before the averaged network was kept."""
-    return reported.markdown(table.assign(readout="last"), NOTHING, *arguments)
+    return reported.markdown(table.assign(readout="last"), NOTHING, NO_RULES, *arguments)
 
 
 def test_patients_by_hand():
@@ -58,6 +59,32 @@ def test_patients_by_hand():
     assert found["pixel_error"] == pytest.approx(50 / PIXELS)
     assert found["border"] == 0.5
     assert found["small_targets"] == pytest.approx(100 / 150)
+
+
+def test_a_false_mark_is_no_border_and_a_structure_without_a_mark_is_one_of_nothing():
+    """Of each patient's two slices the second loses its structure: both patients are falsely marked there, and the first one's
+    other slice is not marked at all."""
+    found = measured(np.array([0.0, 0.5]))
+    lacking = (found.counts["slice"].str.endswith("s1")) & (found.counts["class"] == 1)
+    found.counts.loc[lacking, ["tp", "fp", "fn", "tn"]] = 0, 7, 0, PIXELS - 7
+    found.surfaces["surface_dice_2"] = [0.0, 0.0, 0.5, 0.0]
+    assert verdict.patients(found)["border"].to_dict() == {"p0": 0.0, "p1": 0.5}
+
+
+def test_where_nearly_all_targets_are_small_the_lowest_third_takes_the_thresholds_place():
+    sizes = pd.Series([10, 20, 30, 40, 50, 60, 70, 80, 90, 399])
+    assert verdict.small_below(sizes) == 41
+    assert verdict.small_below(sizes.replace(399, 400)) == 400  # nine in ten are not more than nine in ten
+    made = study([BASE] * 3, [BASE + 0.1] * 3)
+    table = verdict.judge(made, PATIENTS, MARGINS, ONE).set_index("measure")
+    text = markdown(table.reset_index(), "small", False)
+    assert "is better on small targets (the lowest third, below 101 pixels) | **confirmed**" in text
+    assert "as on ACDC, small are those of the lowest third of the sizes" in " ".join(text.split())
+    for one in made.values():
+        one.targets.loc[::2, "pixels"] = 1000  # so that the threshold tells targets apart
+    assert verdict.judge(made, PATIENTS, MARGINS, ONE).set_index("measure").loc["small_targets", "statement"] == (
+        "is better on small targets"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,9 +128,9 @@ def test_a_small_difference_may_be_confirmed_and_too_small_to_matter():
     scatter = np.tile([0.0, 0.004], 6)  # of the patients
     table = verdict.judge(study([BASE] * 3, [BASE + 0.004 + scatter] * 3), PATIENTS, MARGINS | {"dice": 0.1, "iou": 0.001}, ONE)
     rows = table.set_index("measure")
-    assert rows.loc["dice", "verdict"] == "confirmed, but too small to matter"
+    assert rows.loc["dice", "verdict"] == "confirmed, within the margin"
     assert rows.loc["iou", "verdict"] == "confirmed"
-    assert "Confirmed, but too small to matter: that the Dice term raises Dice" in markdown(table, "small", False)
+    assert "Confirmed, within the margin: that the Dice term raises Dice" in markdown(table, "small", False)
 
 
 def test_dice_is_a_family_of_its_own():
@@ -154,7 +181,7 @@ def test_the_verdict_rests_on_the_averaged_networks_and_that_of_the_last_epoch_s
     )
     table = pd.concat([last, averaged], ignore_index=True)
     tails = {"averaged": {"acdc": {"dice": -0.01}}, "last": {"acdc": {"dice": 0.01}}}
-    text = reported.markdown(table, NOTHING, "small", False, tails)
+    text = reported.markdown(table, NOTHING, NO_RULES, "small", False, tails)
     above, below = text.split("## As the paper reads it: after the last epoch")
     assert "Confirmed: that the Dice term raises Dice" in above
     assert "the other sign: foreground Dice -0.01" in above
@@ -181,7 +208,7 @@ def test_a_single_patient_is_refused():
 def test_what_fewer_than_two_patients_have_is_not_measured():
     made = study([BASE] * 3, [BASE + 0.1] * 3)
     for one in made.values():
-        one.targets.loc[one.targets["patient"] != "p0", "pixels"] = verdict.SMALL
+        one.targets.loc[one.targets["patient"] != "p0", "pixels"] = verdict.SMALL  # of 24 targets two are smaller
     table = verdict.judge(made, PATIENTS, MARGINS, ONE).set_index("measure")
     assert (table.loc["small_targets", "verdict"], table.loc["small_targets", "units"]) == ("not measured", 1)
     assert table.loc["dice", "verdict"] == "confirmed"

@@ -2,11 +2,13 @@
 
 Each question has the sign that theory predicts for CE + DL minus CE: + for a Dice term that raises the number.
   ece, mce, brier       calibration of a patient's images together (`cedice.evaluation.calibration`), and the mean over the
-  ece_image, mce_image  images; + : a Dice term makes networks over-confident (Mehrtash et al., IEEE TMI 39:3868–3878, 2020)
+  ece_image, mce_image  images; + : a Dice term makes networks over-confident (Mehrtash et al., IEEE TMI 39:3868–3878, 2020).
+                        Where units are slices both are one number, and stand once
   volume_1, …           predicted minus true volume of a class in ml, mean over a patient's volumes; + : the best Dice is
                         reached by marking pixels less probable than one half (Bertels et al., Med. Image Anal. 67:101833, 2021)
-  false_positives       share of the slices without a class on which it is marked, all classes together; + : the Dice term is 1
-                        there whatever is marked, and has no gradient (Tilborghs et al., arXiv 2207.09521)
+  false_positives       share of the slices without a class on which it is marked, all classes together: what the verdict's
+                        borders leave out; + : the Dice term is 1 there whatever is marked, and has no gradient
+                        (Tilborghs et al., arXiv 2207.09521)
   ejection_fraction     |predicted − true| in percentage points, of the left ventricle; − : the paper's claim
   surface_dice, hd95    of volumes, at 2 mm and in mm (`cedice.evaluation.volumes`), mean over a patient's volumes and classes;
                         + and − : the paper's claim.
@@ -22,6 +24,7 @@ import pandas as pd
 
 from cedice.analysis.compared import compare, corrected
 from cedice.evaluation import calibration
+from cedice.evaluation.counts import structures
 
 VENTRICLE = "left ventricle"
 _QUESTIONS = {  # measure → (what theory says the Dice term does, the sign of CE + DL minus CE)
@@ -55,7 +58,10 @@ def judge(
     for dataset, names in classes.items():
         asked = {key[1:]: tables for key, tables in study.items() if key[0] == dataset}
         tables = {key: patients(one.counts, one.volumes, one.bins, names) for key, one in asked.items()}
+        one_image = {"ece_image", "mce_image"} if units[dataset] == "slice" else set()
         for measure, (statement, sign) in questions(names).items():
+            if measure in one_image:
+                continue
             result = compare(tables, measure, math.nan, folds[dataset])
             if math.isnan(result.mean):
                 continue
@@ -81,8 +87,8 @@ def patients(
     found = pd.DataFrame(
         index=pd.Index(counts["patient"].unique(), name="patient"), columns=list(questions(classes)), dtype=float
     )
-    lacking = counts[(counts["class"] > 0) & (counts["tp"] + counts["fn"] == 0)]
-    found["false_positives"] = (lacking["fp"] > 0).groupby(lacking["patient"]).mean()
+    places = structures(counts).assign(patient=counts["patient"])
+    found["false_positives"] = places[~places["there"]].groupby("patient")["marked"].mean()
     if bins is not None:
         found.update(calibration.patients(bins))
     if volumes is not None:

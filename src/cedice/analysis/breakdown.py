@@ -12,6 +12,7 @@ import pandas as pd
 
 from cedice.errors import CediceError
 from cedice.evaluation.boundaries import TOLERANCES
+from cedice.evaluation.counts import structures
 from cedice.metrics import dice
 from cedice.params import LOSSES
 
@@ -21,24 +22,28 @@ LEVELS = ("basal", "middle", "apical")
 _KEYS = {"counts": ["slice", "class"], "surfaces": ["slice", "class"], "targets": ["slice", "class", "target"]}
 
 
-def borders(surfaces: Tables) -> pd.DataFrame:
+def borders(surfaces: Tables, counts: Tables) -> pd.DataFrame:
     """One row per data set, class and measure: dataset, class, unit, n, measure, then mean and std over the seeds of each
     loss and of their paired difference.
 
-    Surface Dice is the mean over the n slices in which the class is there, truly or predicted; HD95 and ASSD over those of
-    them in which it is there in both, `one_sided` being the share of the others.
+    Surface Dice is the mean over the n slices that truly have the class, the same in every training, 0 where it is not marked;
+    `missed` is the share of these; HD95 and ASSD are of the others (n is then a mean over the trainings). `false_marks` is the
+    share of the n slices without the class on which it is marked; no row where every slice has it.
     """
     _same_places(surfaces, "surfaces")
+    places = {key: table.merge(structures(counts[key]), on=["slice", "class"]) for key, table in surfaces.items()}
     rows = []
-    for (dataset, label), group in _stacked(surfaces).groupby(["dataset", "class"], sort=False):
-        present = group.dropna(subset=["assd"])
-        seen = present.assign(one_sided=np.isinf(present["assd"])).replace(math.inf, math.nan)
-        measures = [f"surface_dice_{tolerance}" for tolerance in TOLERANCES] + ["hd95", "assd", "one_sided"]
-        means = seen.groupby(["loss", "seed"])[measures].mean()
-        number = present.groupby(["loss", "seed"]).size().mean()
-        for measure in measures:
-            keys = {"dataset": dataset, "class": label, "unit": group["unit"].iloc[0], "n": round(number), "measure": measure}
-            rows.append(keys | _compared(means[measure]))
+    for (dataset, label), group in _stacked(places).groupby(["dataset", "class"], sort=False):
+        there = group[group["there"]].assign(missed=lambda slices: ~slices["marked"])
+        lacking = group[~group["there"]].rename(columns={"marked": "false_marks"})
+        surface = [f"surface_dice_{tolerance}" for tolerance in TOLERANCES]
+        both = there[there["marked"]]
+        for part, measures in ((there, [*surface, "missed"]), (both, ["hd95", "assd"]), (lacking, ["false_marks"])):
+            by_training = part.groupby(["loss", "seed"])
+            for measure in measures if len(part) else ():
+                unit = "share" if measure in ("missed", "false_marks") else group["unit"].iloc[0]
+                keys = {"dataset": dataset, "class": label, "unit": unit, "n": round(by_training.size().mean())}
+                rows.append(keys | {"measure": measure} | _compared(by_training[measure].mean()))
     return pd.DataFrame(rows)
 
 

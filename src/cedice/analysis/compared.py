@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.nested import nested
-from cedice.analysis.pairs import minus
+from cedice.analysis.pairs import BASE, minus
 from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
 
-EQUAL, TOO_SMALL = "no difference that matters", ", but too small to matter"
+EQUAL, WITHIN = "no difference that matters", ", within the margin"
 Tables = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed): one row a patient, one column a measure
 
 
@@ -20,20 +20,33 @@ def compare(tables: Tables, measure: str, margin: float, folds: int) -> Paired:
 
     NaN, but for the numbers of units and seeds, where fewer than two patients have it, or those of fewer than two folds.
     """
-    seeds = list(dict.fromkeys(seed for _, seed in tables))
-    differences, units = [], 0
-    by_fold = [[seed for seed in seeds if seed % folds == fold] for fold in range(folds)]
-    for trained in filter(None, by_fold):
-        difference = minus({key: table[measure] for key, table in tables.items()}, trained)
-        there = np.isfinite(difference).all(axis=0)
-        units += int(there.sum())
-        differences.append(difference[:, there])
-    one = len(differences) == 1
-    differences = [fold for fold in differences if fold.shape[1]]
-    if units < 2 or (len(differences) == 1 and not one):
+    parts = _by_fold(tables, measure, folds)
+    differences = [part.to_numpy() for part in parts if part.shape[1]]
+    units, seeds = sum(part.shape[1] for part in parts), sum(map(len, parts))
+    if units < 2 or len(differences) < min(len(parts), 2):
         none = math.nan
-        return Paired(none, none, none, none, none, none, none, none, none, none, units, len(seeds), 0)
-    return paired(differences[0], margin) if one else nested(differences, margin)
+        return Paired(none, none, none, none, none, none, none, none, none, none, units, seeds, 0)
+    return paired(differences[0], margin) if len(parts) == 1 else nested(differences, margin)
+
+
+def influence(tables: Tables, measure: str, folds: int) -> dict[str, Any]:
+    """``influential``, the unit that carries most of the mean difference, and ``influence``, the share that it carries: its own
+    difference over the sum of all, with folds by the weight that it has in the mean of theirs. None and NaN without a mean."""
+    parts = [part.mean() / part.shape[1] for part in _by_fold(tables, measure, folds) if part.shape[1]]
+    carried = pd.concat(parts) if parts else pd.Series(dtype=float)
+    if not carried.sum():
+        return {"influential": None, "influence": math.nan}
+    shares = carried / carried.sum()
+    return {"influential": shares.idxmax(), "influence": float(shares.max())}
+
+
+def _by_fold(tables: Tables, measure: str, folds: int) -> list[pd.DataFrame]:
+    """CE + DL minus CE of each fold that has trainings: a row a training, a column a unit that has the measure in all of them."""
+    seeds = list(dict.fromkeys(seed for _, seed in tables))
+    by_fold = filter(None, ([seed for seed in seeds if seed % folds == fold] for fold in range(folds)))
+    values = {key: table[measure] for key, table in tables.items()}
+    parts = (pd.DataFrame(minus(values, trained), columns=values[BASE, trained[0]].index) for trained in by_fold)
+    return [part.loc[:, np.isfinite(part).all(axis=0)] for part in parts]
 
 
 def corrected(table: pd.DataFrame, signs: dict[str, int]) -> pd.DataFrame:
@@ -55,5 +68,5 @@ def _verdict(row: Any, sign: int) -> str:
     if math.isnan(row.p):
         return "not testable"
     if row.p < LEVEL:
-        return ("confirmed" if row.mean * sign > 0 else "contradicted") + (TOO_SMALL if row.p_equal < LEVEL else "")
+        return ("confirmed" if row.mean * sign > 0 else "contradicted") + (WITHIN if row.p_equal < LEVEL else "")
     return EQUAL if row.p_equal < LEVEL else "not confirmed"

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.experiments import Experiment
-from cedice.analysis.statistics import bootstrap
+from cedice.analysis.statistics import paired
 from cedice.errors import CediceError
-from cedice.evaluation.counts import regions, same_slices
+from cedice.evaluation.counts import pooled_headline, regions, same_slices
 from cedice.evaluation.runs import Run, Runs, values
 from cedice.metrics import LAST_EPOCHS, METRICS
-from cedice.paper import AVERAGES, TABLE_1
+from cedice.paper import AVERAGES
 
 Points = dict[str, dict[float, dict[int, Run]]]  # {data set: {α ascending: {seed: training}}}, of one network
+BySeed = dict[int, pd.DataFrame]  # counts
 ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study
 
 
@@ -38,8 +39,8 @@ def response(points: Points) -> pd.DataFrame:
     (Dice), pixel_error, and last_epochs (foreground Dice, mean over the last 10 epochs of each training).
 
     Against α = 0, on the seeds that every α of the data set has (`shared`, as text): `minus_zero`, foreground Dice minus that
-    of α = 0, patient by patient, with `low` and `high` of its 95 % interval over patients, and units;
-    `last_epochs_minus_zero`, the difference in last_epochs.
+    of α = 0, patient by patient, with `low` and `high` of its 95 % interval and `p` of the test that decides the verdict
+    (`statistics.paired`; NaN for one seed), and units; `last_epochs_minus_zero`, the difference in last_epochs.
 
     CediceError where trainings were counted on different slices, on a single patient, or where no seed is shared.
     """
@@ -70,48 +71,46 @@ def _minus_zero(pairs: list[tuple[Run, Run]]) -> dict[str, float]:
     differences = np.stack([regions(run.counts)["dice"] - regions(plain.counts)["dice"] for run, plain in pairs])
     if differences.shape[1] < 2:
         raise CediceError("one patient in the validation set; a difference with an interval needs at least two")
-    low, high = bootstrap(differences.mean(axis=0))
+    found = paired(differences, math.nan)
     tails = float(np.mean([_last_epochs(run) - _last_epochs(plain) for run, plain in pairs]))
-    interval = {"minus_zero": float(differences.mean()), "low": low, "high": high, "units": differences.shape[1]}
-    return interval | {"last_epochs_minus_zero": tails}
+    tested = {"minus_zero": found.mean, "low": found.low, "high": found.high, "p": found.p, "units": found.units}
+    return tested | {"last_epochs_minus_zero": tails}
 
 
-def _last_epochs(run: Run, column: str = "dice_foreground") -> float:
-    return float(run.history[column].tail(LAST_EPOCHS).mean())
+def _last_epochs(run: Run) -> float:
+    return float(run.history["dice_foreground"].tail(LAST_EPOCHS).mean())
 
 
 def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFrame:
-    """One row per data set, loss and metric: dataset, average (that of the paper's Table 1, as far as its numbers reveal it),
-    loss, metric, seeds; by_patient and by_slice, means over the same seeds; gained, the second minus the first; and
-    last_epochs_gained, that of the means over the last 10 epochs; spread, the standard deviation over all seeds by patient;
-    paper; share, of the gap to the paper that is gained, NaN where the gap is no more than twice the spread and where the gain
-    goes beyond the paper or away from it."""
+    """One row per data set, loss and metric, of the slices that validate by both splits: dataset, average (that of the paper's
+    Table 1, as far as its numbers reveal it), loss, metric, seeds, slices (how many); by_patient and by_slice, counts pooled over
+    these slices, means over the same seeds; gained, the second minus the first; spread, the standard deviation over all seeds
+    by patient. No rows where the splits share no slice."""
     rows = []
     for experiment in experiments:
         if list(experiment.changes) == [f"{study}.{SPLIT}"]:
             for dataset, loss in dict.fromkeys(key[:2] for key in base if key in experiment.runs):
-                rows += [_gained(base, experiment.runs, dataset, loss, metric) for metric in METRICS]
+                by_patient, by_slice = (
+                    {seed: run.counts for (*names, seed), run in runs.items() if names == [dataset, loss]}
+                    for runs in (base, experiment.runs)
+                )
+                rows += _gained(by_patient, by_slice, {"dataset": dataset, "average": AVERAGES[dataset], "loss": loss})
     return pd.DataFrame(rows)
 
 
-def _gained(base: Runs, by_slice: Runs, dataset: str, loss: str, metric: str) -> dict[str, Any]:
-    average = AVERAGES[dataset]
-    column, paper = f"{metric}_{average}", TABLE_1[dataset][loss][metric]
-    every = {key[2]: _score(base, key, column) for key in base if key[:2] == (dataset, loss)}
-    shared = [seed for seed in every if (dataset, loss, seed) in by_slice]
-    honest = float(np.mean([every[seed] for seed in shared]))
-    leaky = float(np.mean([_score(by_slice, (dataset, loss, seed), column) for seed in shared]))
-    tails = [
-        _last_epochs(by_slice[dataset, loss, seed], column) - _last_epochs(base[dataset, loss, seed], column) for seed in shared
-    ]
-    spread = pd.Series(every).std(ddof=1)
-    share = (leaky - honest) / (paper - honest)
-    told = abs(paper - honest) > 2 * spread and 0 <= share <= 1
-    keys = {"dataset": dataset, "average": average, "loss": loss, "metric": metric, "seeds": len(shared)}
-    keys |= {"by_patient": honest, "by_slice": leaky, "gained": leaky - honest, "last_epochs_gained": float(np.mean(tails))}
-    return keys | {"spread": spread, "paper": paper, "share": share if told else math.nan}
-
-
-def _score(runs: Runs, key: tuple[str, str, int], column: str) -> float:
-    dataset, loss, seed = key
-    return values(runs[key], f"{dataset} {loss} seed {seed}")[column]
+def _gained(by_patient: BySeed, by_slice: BySeed, keys: dict[str, str]) -> list[dict[str, Any]]:
+    seeds = [seed for seed in by_patient if seed in by_slice]
+    slices = set(by_patient[seeds[0]]["slice"]) & set(by_slice[seeds[0]]["slice"])
+    if not slices:
+        return []
+    honest, leaky = (
+        {seed: pooled_headline(counts[counts["slice"].isin(slices)])[keys["average"]] for seed, counts in of.items()}
+        for of in (by_patient, by_slice)
+    )
+    rows = []
+    for metric in METRICS:
+        means = [float(np.mean([of[seed][metric] for seed in seeds])) for of in (honest, leaky)]
+        spread = pd.Series([of[metric] for of in honest.values()]).std(ddof=1)
+        row = {"metric": metric, "seeds": len(seeds), "slices": len(slices), "by_patient": means[0], "by_slice": means[1]}
+        rows.append(keys | row | {"gained": means[1] - means[0], "spread": spread})
+    return rows

@@ -25,6 +25,7 @@ from cedice.analysis.anova import combined, mean_squares
 RESAMPLES = 10_000
 LEVEL = 0.05  # of the two-sided test, of equivalence, and of the interval
 POWER = 0.8
+SLICES_A_PATIENT, ALIKE = 2.4, 0.6  # where patients are unknown: 48 slices of 20 patients; their intraclass correlation
 _HOPELESS = 1000.0  # t beyond which nothing is worth finding or saying, and SciPy's noncentral t does not compute
 
 
@@ -104,6 +105,14 @@ def standard_error(squares: np.ndarray, seeds: float, units: float) -> tuple[flo
     """The same from (MS_s, MS_p, MS_e) of a table of so many seeds and units."""
     total, freedom = combined(squares, np.array([seeds - 1, units - 1, (seeds - 1) * (units - 1)]))
     return math.sqrt(total / (seeds * units)), freedom
+
+
+def clustered_error(error: float, freedom: float, slices: int) -> tuple[float, float]:
+    """(se, df) where ``slices``, taken for independent, come in patients of m = `SLICES_A_PATIENT` whose differences correlate
+    by ρ = `ALIKE`: se² · (1 + (m − 1) ρ), the design effect (Kish, Survey Sampling, 1965), and no more degrees of freedom than
+    patients less one. It widens the trainings' part as well, so that it errs to the safe side."""
+    patients = slices / SLICES_A_PATIENT
+    return error * math.sqrt(1 + (SLICES_A_PATIENT - 1) * ALIKE), max(min(freedom, patients - 1), 1.0)
 
 
 def components(differences: np.ndarray) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ _MEASURES = {
     **{f"surface_dice_{tolerance}": f"surface Dice at {tolerance}" for tolerance in TOLERANCES},
     "hd95": "HD95",
     "assd": "ASSD",
-    "one_sided": "one-sided",
+    "false_marks": "false marks",
     "dice": "Dice",
     "recall": "recall",
     "missed": "missed",
@@ -21,9 +21,10 @@ network: {network} (the CSV files have the tables of each that was kept).
 """
 _ABOUT_BORDERS = """## Borders
 
-Slice by slice, over the slices in which the class is there, truly or predicted (n, mean over the trainings). Surface Dice at
-1, 2 and 3: the share of both borders that lies within that distance of the other; higher is better. HD95 and ASSD: distances
-where the class is there in both; lower is better. One-sided: the share of slices where it is not (surface Dice 0).
+Over the n slices that truly have the class, the same for both losses. Surface Dice at 1, 2 and 3: the share of both borders that
+lies within that distance of the other, 0 where the class is not marked; higher is better. Missed: the share of these slices on
+which it is not marked. HD95 and ASSD: distances where it is (n: mean over the trainings); lower is better. False marks: the share
+of the n slices without the class on which it is marked.
 """
 _ABOUT_TARGETS = """
 ## Targets by size

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cedice.analysis.compared import EQUAL, TOO_SMALL
+from cedice.analysis.compared import EQUAL, WITHIN
 from cedice.analysis.verdict import STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import READOUT_TITLES, titles
@@ -60,7 +60,7 @@ def forest(table: pd.DataFrame, note: str) -> Figure:
                 _panel(axes, unit, *([of[each] for each in measures if each in of] for of in (rows, lasts)))
             units = counted(max(row["units"] for row in rows.values()), rows["dice"]["unit"])
             panels[0].set_title(plain(f"{name} ({units})"))
-    present = {verdict.removesuffix(TOO_SMALL) for verdict in table["verdict"]}
+    present = {verdict.removesuffix(WITHIN) for verdict in table["verdict"]}
     handles = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
     if len(beside):
         handles.append(Line2D([], [], label="last epoch", **_LAST))
@@ -74,16 +74,15 @@ def _panel(axes: mpl.axes.Axes, unit: str, rows: list[dict[str, Any]], lasts: li
     axes.axvline(0, color="#222222", linewidth=1)
     for place, row in enumerate(rows):
         if not math.isnan(row["mean"]):
-            style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | _MARKS[
-                row["verdict"].removesuffix(TOO_SMALL)
-            ]
+            drawn = _MARKS[row["verdict"].removesuffix(WITHIN)]
+            style: dict[str, Any] = {"markersize": 6, "linewidth": 1.6, "capsize": 3} | drawn
             axes.errorbar(row["mean"], place, xerr=_reach(row), **style)
         if not pd.isna(row["paper"]):
             axes.plot(row["paper"], place - 0.28, **_PAPER)
     for place, row in enumerate(lasts):
         if not math.isnan(row["mean"]):
             axes.errorbar(row["mean"], place + 0.28, xerr=_reach(row), **_LAST)
-    axes.set_yticks(range(len(rows)), [f"{STATEMENTS[row['measure']][0]}\n{_numbers(row)}" for row in rows])
+    axes.set_yticks(range(len(rows)), [f"{row['statement'].replace(' (', chr(10) + '(')}\n{_numbers(row)}" for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     better = STATEMENTS[rows[0]["measure"]][1]
     columns = pd.DataFrame([*rows, *lasts])[["mean", "low", "high", "paper"]].astype(float)

@@ -6,21 +6,24 @@ from typing import Any
 
 import pandas as pd
 
-from cedice.analysis.compared import EQUAL, TOO_SMALL
+from cedice.analysis.compared import EQUAL, WITHIN
+from cedice.analysis.verdict import SMALL, STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
 from cedice.reporting import decision
-from cedice.reporting.beyond import beyond, nested, units
+from cedice.reporting.beyond import beyond, clustered, nested, units
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, untrained, wrapped
 from cedice.reporting.peers import peers
 
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
 _ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and
-IoU over the foreground, pixel error, surface Dice at 2, Dice of targets below 400 pixels. The first table asks whether other
-trainings would show the same on other patients: both are samples, and crossed (two-way analysis of variance with random
-effects, Satterthwaite's degrees of freedom). One training a loss says nothing of others: not testable.{folds} Each p is
+IoU over the foreground, pixel error, surface Dice at 2 over the slices and classes that truly have the structure (0 where
+nothing is marked; marks on slices without it have a row of their own further down), Dice of targets below {small} pixels.{third} The
+first table asks whether other trainings would show the same on other patients: both are samples, and crossed (two-way analysis
+of variance with random effects, Satterthwaite's degrees of freedom). One training a loss says nothing of others: not testable.{folds} Each p is
 corrected by Holm within its family: Dice on every data set is primary, all else secondary. Confirmed or contradicted: the
-corrected p is below 0.05. No difference that matters: the 90 % interval lies within ± the margin, which `params.yaml` states.
+corrected p is below 0.05. Within the margin, and no difference that matters: the 90 % interval lies within ± the margin, a
+convention that `params.yaml` states; of two differences beside it one may be within and the other not, and yet they are alike.
 The detectable difference would have been found with 80 % power at the level of Holm's first step, so that "not confirmed"
 says how much could have been overlooked; it takes the spreads as they were measured.{paper} The second table describes these
 very trainings on other patients or slices: a bootstrap of these (with folds, of the patients of each), and, without folds,
@@ -30,6 +33,8 @@ _ABOUT_FOLDS = """ Where there are folds, n counts the patients of all of them, 
 means of the folds are compared, by Student's t with {freedom} degrees of freedom, one fewer than folds, however many patients
 and seeds there are. The section on folds shows what 1.5 times the standard error would say. The claim holds for this pool of
 patients: the folds' trainings share most of them."""
+_ABOUT_THIRD = """ Where more than nine in ten targets are below, as on {names}, small are those of the lowest third of the
+sizes: of the validation targets, for a record has no others."""
 _RESTS = """The verdict rests on the averaged one, as was decided before its numbers were known; that of the last epoch stands
 beside it."""
 _ABOUT_CHANCE = """ The third table takes the spread over our seeds, in the paper's average, and says how often one training a
@@ -76,6 +81,7 @@ def markdown(
     lines += _words(rows, study, last_epochs)
     beside = None if rests == "last" else {(row["dataset"], row["measure"]): row for row in last}
     lines += _judged(rows, papers, beside)
+    lines += clustered(rows)
     lines += decision.section(ruled)
     lines += ["", "## These trainings on other patients or slices", ""]
     heads = ["data", "the Dice term …", "95 % interval", "p", "seeds of this sign", "figure"]
@@ -134,11 +140,11 @@ def _tested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None
     seeds = rows[0]["seeds"]
     groups: dict[str, list[str]] = {}
     order = ["confirmed", "contradicted"]
-    order = [*order, *(f"{verdict}{TOO_SMALL}" for verdict in order), EQUAL, "not confirmed", "not measured"]
+    order = [*order, *(f"{verdict}{WITHIN}" for verdict in order), EQUAL, "not confirmed", "not measured"]
     for row in rows:
         groups.setdefault(row["verdict"], []).append(row["statement"])
     sentences = [f"{group.capitalize()}: that the Dice term {', '.join(groups[group])}." for group in order if group in groups]
-    return " ".join([f"**{name}** ({_units(rows)}, {counted(seeds, 'seed')}).", *sentences, *_turned(rows, tails)])
+    return " ".join([f"**{name}** ({_units(rows)}, {counted(seeds, 'seed')}).", *sentences, *_influence(rows[0]), *_turned(rows, tails)])
 
 
 def _untested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None], study: str) -> str:
@@ -154,6 +160,13 @@ def _untested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | No
 
 def _units(rows: list[dict[str, Any]]) -> str:
     return units(max(rows, key=lambda row: row["units"]))
+
+
+def _influence(row: dict[str, Any]) -> list[str]:
+    """A sentence, of the row of Dice."""
+    if math.isnan(row["influence"]):
+        return []
+    return [f"Of the difference in Dice one {row['unit']}, {row['influential']}, carries {row['influence']:.0%}, the most of any."]
 
 
 def _turned(rows: list[dict[str, Any]], tails: dict[str, float | None]) -> list[str]:
@@ -188,4 +201,7 @@ def _about(judged: pd.DataFrame, papers: bool, chance: bool, last: int) -> str:
     paper = _ABOUT_PAPER.format(undetermined=undetermined) if papers else ""
     folds = judged["folds"].max() if "folds" in judged else math.nan
     nested_ = "" if math.isnan(folds) else _ABOUT_FOLDS.format(freedom=int(folds) - 1)
-    return wrapped(_ABOUT.format(paper=paper, folds=nested_, chance=_ABOUT_CHANCE if chance else "", last=last)) + "\n"
+    thirds = judged[(judged["measure"] == "small_targets") & (judged["statement"] != STATEMENTS["small_targets"][0])]
+    third = _ABOUT_THIRD.format(names=" and ".join(titles(thirds["dataset"]).values())) if len(thirds) else ""
+    more = {"small": SMALL, "third": third, "chance": _ABOUT_CHANCE if chance else ""}
+    return wrapped(_ABOUT.format(paper=paper, folds=nested_, last=last, **more)) + "\n"
