@@ -11,6 +11,7 @@ from test_verdict import BASE, measured
 from cedice import paper, params, paths
 from cedice.analysis import experiments, response
 from cedice.analysis.experiments import Experiment
+from cedice.analysis.statistics import paired
 from cedice.errors import CediceError
 from cedice.evaluation import record, runs
 from cedice.evaluation.counts import pooled_headline
@@ -38,6 +39,11 @@ def base() -> runs.Runs:
     return {("acdc", loss, seed): run_of(BASE + gain) for (loss, seed), gain in gains.items()}
 
 
+def dice_of(scores: np.ndarray) -> np.ndarray:
+    """Of each patient."""
+    return 2 * scores.round(2) / (1 + scores.round(2))
+
+
 def dice_pooled(base: runs.Runs) -> float:
     return base["acdc", "ce", 0].history["dice_foreground"].iloc[-1]
 
@@ -54,8 +60,12 @@ def test_the_effect_of_alpha_by_hand(base):
     for value, gain in ((0.5, 0.15), (2.0, 0.05)):
         row = found.loc[value]
         assert row["minus_zero"] == pytest.approx((dice[gain] - dice[0.0]).mean(), abs=0.002)
-        assert row["low"] < row["minus_zero"] < row["high"]
+        assert row[["low", "high", "p"]].isna().all()  # one seed is shared
         assert row["units"] == len(BASE)
+    both = response.response(response.by_alpha(base, 1.0, [alpha(0.5, 0.15), alpha(0.5, 0.16, seed=1)])).set_index("alpha")
+    gains = np.stack([dice_of(BASE + gain) - dice_of(BASE) for gain in (0.15, 0.16)])
+    decided = paired(gains, 0.01)
+    assert both.loc[0.5, ["low", "high", "p"]].to_list() == pytest.approx([decided.low, decided.high, decided.p])
     assert found.loc[1.0, "foreground_std"] > 0.01
     assert pd.isna(found.loc[2.0, "foreground_std"])
     assert pd.isna(found.loc[0.0, "minus_zero"])
@@ -68,25 +78,25 @@ def test_the_effect_of_alpha_by_hand(base):
     assert found.loc[2.0, "last_epochs_mean"] == pytest.approx((0.5 + found.loc[2.0, "foreground_mean"]) / 2)
 
 
-def test_leakage_is_a_share_of_the_gap_to_the_paper(base):
-    runs = {("acdc", loss, 0): run_of(BASE + gain) for loss, gain in zip(LOSSES, (0.05, 0.1), strict=True)}
-    leaked = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 7): run_of(BASE)})  # no honest seed 7
+def test_leakage_is_of_the_slices_that_validate_by_both_splits(base):
+    """Of the split by slice only the first three patients validate by patient as well; the others are easy, and do not count."""
+    by_slice = {}
+    for loss, gain in zip(LOSSES, (0.05, 0.1), strict=True):
+        run, easy = run_of(BASE[:3] + gain), measured(np.ones(5)).counts
+        counts = pd.concat([run.counts, easy.assign(slice="easy" + easy["slice"])], ignore_index=True)
+        by_slice["acdc", loss, 0] = Run(counts, run.history, {})
+    leaked = Experiment("by-slice", {"small.split": "slice"}, by_slice | {("acdc", "ce", 7): run_of(BASE)})  # no honest seed 7
     found = response.leakage(base, [leaked, alpha(2.0, 0.1)], "small").set_index(["loss", "metric"])
-    plain = found.loc[("ce", "dice")]
-    assert (plain["seeds"], plain["spread"]) == (1, 0)
+    plain, with_dice = found.loc[("ce", "dice")], found.loc[("ce_dl", "dice")]
+    assert (plain["seeds"], plain["slices"], plain["spread"]) == (1, 6, 0)
+    hits = {gain: (BASE[:3] + gain).round(2).sum() for gain in (0.0, 0.05)}  # of three slices' targets, pooled
+    assert plain["by_patient"] == pytest.approx(2 * hits[0.0] / (hits[0.0] + 3))
+    assert plain["by_slice"] == pytest.approx(2 * hits[0.05] / (hits[0.05] + 3))
     assert plain["gained"] == pytest.approx(plain["by_slice"] - plain["by_patient"])
-    assert plain["gained"] > 0.015
-    assert plain["share"] == pytest.approx(plain["gained"] / (0.9090 - plain["by_patient"]))
-    assert plain["average"] == "with_background"
-    assert plain["last_epochs_gained"] == pytest.approx(plain["gained"] / 2)  # of two epochs, the first alike
-    beyond = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 0): run_of(BASE + 0.2)})
-    assert pd.isna(response.leakage(base, [beyond], "small")["share"][0])  # no share of the gap is more than the whole of it
-    away = Experiment("by-slice", {"small.split": "slice"}, runs | {("acdc", "ce", 0): run_of(BASE - 0.05)})
-    assert pd.isna(response.leakage(base, [away], "small")["share"][0])  # nor is a step away from the paper
-    with_dice = found.loc[("ce_dl", "dice")]
-    assert with_dice["gained"] == 0
+    assert with_dice["gained"] == 0  # the same three patients, with the same gain of 0.1
     assert with_dice["spread"] > 0.02
-    assert pd.isna(with_dice["share"]) == (abs(0.9213 - with_dice["by_patient"]) <= 2 * with_dice["spread"])
+    elsewhere = {key: Run(run.counts.assign(slice="x" + run.counts["slice"]), run.history, {}) for key, run in by_slice.items()}
+    assert response.leakage(base, [Experiment("b", leaked.changes, elsewhere)], "small").empty
 
 
 def test_other_experiments_are_listed_with_their_changes_and_collapses(base):

@@ -15,7 +15,6 @@ from cedice.errors import CediceError
 from cedice.evaluation.counts import pooled_headline, regions, same_slices
 from cedice.evaluation.runs import Run, Runs, values
 from cedice.metrics import LAST_EPOCHS, METRICS
-from cedice.paper import AVERAGES
 
 Points = dict[str, dict[float, dict[int, Run]]]  # {data set: {α ascending: {seed: training}}}, of one network
 BySeed = dict[int, pd.DataFrame]  # counts
@@ -82,10 +81,10 @@ def _last_epochs(run: Run) -> float:
 
 
 def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFrame:
-    """One row per data set, loss and metric, of the slices that validate by both splits: dataset, average (that of the paper's
-    Table 1, as far as its numbers reveal it), loss, metric, seeds, slices (how many); by_patient and by_slice, counts pooled over
-    these slices, means over the same seeds; gained, the second minus the first; spread, the standard deviation over all seeds
-    by patient. No rows where the splits share no slice."""
+    """One row per data set, loss and metric (over the foreground), of the slices that validate by both splits: dataset, loss,
+    metric, seeds, slices (how many); by_patient and by_slice, counts pooled over these slices, means over the same seeds;
+    gained, the second minus the first; spread, the standard deviation over all seeds by patient. No rows where the splits share
+    no slice."""
     rows = []
     for experiment in experiments:
         if list(experiment.changes) == [f"{study}.{SPLIT}"]:
@@ -94,7 +93,7 @@ def leakage(base: Runs, experiments: list[Experiment], study: str) -> pd.DataFra
                     {seed: run.counts for (*names, seed), run in runs.items() if names == [dataset, loss]}
                     for runs in (base, experiment.runs)
                 )
-                rows += _gained(by_patient, by_slice, {"dataset": dataset, "average": AVERAGES[dataset], "loss": loss})
+                rows += _gained(by_patient, by_slice, {"dataset": dataset, "loss": loss})
     return pd.DataFrame(rows)
 
 
@@ -104,7 +103,7 @@ def _gained(by_patient: BySeed, by_slice: BySeed, keys: dict[str, str]) -> list[
     if not slices:
         return []
     honest, leaky = (
-        {seed: pooled_headline(counts[counts["slice"].isin(slices)])[keys["average"]] for seed, counts in of.items()}
+        {seed: pooled_headline(counts[counts["slice"].isin(slices)])["foreground"] for seed, counts in of.items()}
         for of in (by_patient, by_slice)
     )
     rows = []

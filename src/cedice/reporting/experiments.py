@@ -8,12 +8,10 @@ from cedice.analysis.experiments import Experiment
 from cedice.analysis.response import ALPHA, SPLIT
 from cedice.evaluation.runs import Run, decisive, values
 from cedice.paper import (
-    CONVENTION_TITLES,
     DICE_ALONE,
     LOSS_TITLES,
     METRIC_TITLES,
     READOUT_TITLES,
-    UNDETERMINED,
     alpha_title,
     titles,
 )
@@ -36,9 +34,8 @@ gradient, whose scale Adam ignores.
 """
 _ABOUT_LEAKAGE = """The same study split by slice: every fifth slice validates, so that its neighbours in the same volume were
 trained on. Compared on the slices alone that validate by both splits, since others are easier or harder; counts pooled over
-these, on the same seeds, in the average that the paper's numbers fit{undetermined}. On COVID-19 the split by slice also trains
-on four fifths of the slices instead of the official half. "Spread": standard deviation over all seeds by patient, to hold the
-gain against. """
+these, on the same seeds, foreground only. On COVID-19 the split by slice also trains on four fifths of the slices instead of
+the official half. "Spread": standard deviation over all seeds by patient, to hold the gain against."""
 _ABOUT_OTHERS = """At the end; † where the network then predicts background only.
 """
 _OTHER_COLUMNS = {"Dice": "dice_with_background", "foreground Dice": "dice_foreground", "pixel error": "pixel_error_foreground"}
@@ -62,7 +59,7 @@ def markdown(by_readout: dict[str, Tried], study: str, synthetic: bool) -> str:
         lines += [f"## The effect of α{named}", "", *([_ABOUT_ALPHA.format(shared=_shared(tried.responses))] if first else [])]
         lines += _alphas(tried.responses)
         if len(tried.leaked):
-            lines += ["", f"## What a split by slice gains{named}", "", *([_about_leakage(tried.leaked), ""] if first else [])]
+            lines += ["", f"## What a split by slice gains{named}", "", *([wrapped(_ABOUT_LEAKAGE), ""] if first else [])]
             lines += _leakage(tried.leaked)
         others = [each for each in tried.experiments if list(each.changes) not in ([ALPHA], [f"{study}.{SPLIT}"])]
         if others:
@@ -99,18 +96,10 @@ def _leakage(leaked: pd.DataFrame) -> list[str]:
     named = titles(leaked["dataset"])
     rows = []
     for row in leaked.to_dict("records"):
-        data = f"{named[row['dataset']]}, {CONVENTION_TITLES[row['average']]}"
-        cells = [data, LOSS_TITLES[row["loss"]], METRIC_TITLES[row["metric"]], str(row["seeds"]), str(row["slices"])]
+        cells = [named[row["dataset"]], LOSS_TITLES[row["loss"]], METRIC_TITLES[row["metric"]], str(row["seeds"]), str(row["slices"])]
         cells += [number(row["by_patient"]), number(row["by_slice"]), number(row["gained"], "+")]
         rows.append([*cells, number(row["spread"])])
     return table(["data", "loss", "metric", "seeds", "shared slices", "by patient", "by slice", "gained", "spread"], rows)
-
-
-def _about_leakage(leaked: pd.DataFrame) -> str:
-    named = titles(leaked["dataset"])
-    unsure = " and ".join(name for dataset, name in named.items() if dataset in UNDETERMINED)
-    undetermined = f" (on {unsure} it is undetermined; this one fits better than that with the background)" if unsure else ""
-    return wrapped(_ABOUT_LEAKAGE.format(undetermined=undetermined))
 
 
 def _others(others: list[Experiment]) -> list[str]:
