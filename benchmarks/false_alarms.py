@@ -5,21 +5,26 @@ averaged networks has in study `small`: of trainings, of units (patients or slic
 draws that each rule calls at a level of 5 %, and the test that decides also at 0.5 %. "By units alone": Wilcoxon's p below
 5 %, the bootstrap interval without 0, and all seeds of one sign.
 
+Then the same differences where slices come in patients that the test does not know: 48 slices of 20, of which those of one
+patient correlate by 0.6 in what units and the rest add; by the test that decides, and with `statistics.clustered_error`.
+
 Then five folds of 20 patients: how often `analysis.nested` calls a difference where there is none, and Student's t over the
 patients of all folds, which is no test; and how often it finds a difference, or that there is none that matters.
 """
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from cedice import params, paths
 from cedice.analysis.nested import over_folds
-from cedice.analysis.statistics import LEVEL, components, p_values, paired
+from cedice.analysis.pairs import minus
+from cedice.analysis.statistics import ALIKE, LEVEL, clustered_error, components, p_values, paired
+from cedice.analysis.statistics import crossed as error_of
 from cedice.evaluation import counts, runs
 
 DRAWS, DRAWS_OF_FOLDS = 2000, 20_000
 MARGIN = 0.01
+SLICES, PATIENTS = 48, 20  # of COVID-19; the second is an assumption
 FIVE = (20, 20, 20, 20, 20)
 SIZES = (  # standard deviations of folds, trainings and patients; patients of each fold
     (0.0, 0.0, 0.02, FIVE),
@@ -40,6 +45,7 @@ POWERS = {  # (of trainings, of patients): what was seen of differences of 0.012
 
 def main() -> None:
     crossed()
+    unknown_patients()
     size_of_nested()
     power_of_nested()
 
@@ -65,12 +71,29 @@ def crossed() -> None:
 
 def measured(dataset: str, seeds: list[int]) -> tuple[tuple[float, float, float], int]:
     """The components in the differences of foreground Dice, as standard deviations, and the number of units."""
-    of = runs.load(paths.record("small"), [dataset])["averaged"]
-    dice = {
-        loss: pd.DataFrame(counts.regions(of[dataset, loss, seed].counts)["dice"] for seed in seeds) for loss in params.LOSSES
-    }
-    differences = dice["ce_dl"].to_numpy() - dice["ce"].to_numpy()
+    trained = runs.load(paths.record("small"), [dataset])["averaged"]
+    differences = minus({key[1:]: counts.regions(run.counts)["dice"] for key, run in trained.items()}, seeds)
     return components(differences), differences.shape[1]
+
+
+def unknown_patients() -> None:
+    """Sizes at 5 % with the components of COVID-19, and with next to none of trainings, where slices alone are a sample."""
+    (of_trainings, of_units, of_rest), _ = measured("covid19", params.load().small.seeds_of("covid19"))
+    patients = np.arange(SLICES) * PATIENTS // SLICES
+    print(f"\n{'sd of trainings, slices, rest':30} {'seeds':>5} {'by slices':>10} {'clustered_error':>16}")
+    for spreads in ((of_trainings, of_units, of_rest), (0.0, of_units, of_rest)):
+        for seeds in (3, 5, 10):
+            random, plain, wider = np.random.default_rng(0), 0, 0
+            for _ in range(DRAWS):
+                draw = random.normal(0, spreads[0], (seeds, 1))
+                for spread, rows in zip(spreads[1:], (1, seeds), strict=True):
+                    shared = random.normal(0, spread * np.sqrt(ALIKE), (rows, PATIENTS))[:, patients]
+                    draw = draw + shared + random.normal(0, spread * np.sqrt(1 - ALIKE), (rows, SLICES))
+                found = float(draw.mean()), *error_of(draw)
+                plain += p_values(*found, 0)[0] < LEVEL
+                wider += p_values(found[0], *clustered_error(*found[1:], SLICES), 0)[0] < LEVEL
+            name = ", ".join(f"{spread:.3f}" for spread in spreads)
+            print(f"{name:30} {seeds:5} {plain / DRAWS:10.1%} {wider / DRAWS:16.1%}", flush=True)
 
 
 def size_of_nested() -> None:

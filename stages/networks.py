@@ -10,6 +10,7 @@ import pandas as pd
 
 from cedice import params, paths
 from cedice.analysis import between_networks, experiments, pareto
+from cedice.analysis.difference import best
 from cedice.analysis.statistics import holm
 from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure, write_csv, write_text
@@ -36,7 +37,11 @@ def write(job: Job) -> None:
             corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
             write_csv(new / "networks.csv", rows, float_format="%.6g")
             save_figure(forest(rows, job.params.margins.dice, readout), new / "networks.png")
-            write_text(new / "networks.md", markdown(rows, tests, corrected, readout))
+            bests = {
+                (dataset, network): best(runs[study], dataset)
+                for dataset, study, network in rows[["dataset", "study", "network"]].itertuples(index=False)
+            }
+            write_text(new / "networks.md", markdown(rows, tests, corrected, bests, readout))
             _costs(job, runs, readout, new)
     print(f"{target} written, of {', '.join(runs) or 'no study yet'}")
 

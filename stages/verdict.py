@@ -73,13 +73,17 @@ def _judged(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables]) -> 
     """The paper's statements, and what experts ask besides, of each network."""
     classes, margins = {name: job.classes(name) for name in job.datasets}, job.params.margins.model_dump()
     surfaces, targets, volumes = (record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes"))
+    late = {key: noise.readings(rows) for key, rows in record.by_training(job.table("epochs")).items()}
     parts: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
     for readout, of in runs.items():
         for name in job.datasets:
             counts = {key[1:]: each.counts for key, each in of.items() if key[0] == name}
             check_units(counts, job.slices(name)["validation_patients"], job.folds[name], name)
         study = {key: Measured(each.counts, surfaces[readout][key], targets[readout][key]) for key, each in of.items()}
-        more = {key: beyond.Asked(each.counts, volumes[readout][key], bins[readout][key]) for key, each in of.items()}
+        more = {
+            key: beyond.Asked(each.counts, volumes[readout][key], bins[readout][key], late[key].loc[readout])
+            for key, each in of.items()
+        }
         tables = judge(study, job.units, margins, job.folds), beyond.judge(more, classes, job.units, job.folds)
         for table, kept in zip(tables, parts, strict=True):
             table.insert(0, "readout", readout)

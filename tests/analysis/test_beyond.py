@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cedice.analysis import beyond
+from cedice.analysis.beyond import Asked
 from cedice.evaluation import calibration, volumes
 from cedice.reporting.beyond import beyond as section
 
@@ -49,7 +50,7 @@ def test_ejection_fractions_of_three_patients_by_hand():
 
 
 def test_volumes_of_three_patients_by_hand():
-    rows = beyond.patients(counts(three_patients()), three_patients(), None, CLASSES)
+    rows = beyond.patients(Asked(counts(three_patients()), three_patients(), None, None), CLASSES)
     assert rows["ejection_fraction"].to_dict() == pytest.approx({"a": 10, "b": 10, "c": 15})  # percentage points
     # Voxels too many: (100 − 110 + 50 − 44) / 2 of 0.0225 ml; (20 − 20 + 40 − 50) / 2 of 0.01; (240 − 200 + 60 − 80) / 2
     assert rows["volume_3"].to_dict() == pytest.approx({"a": -2 * 0.0225, "b": -5 * 0.01, "c": 10 * 0.008})
@@ -68,7 +69,7 @@ def test_slices_without_the_structure_by_hand():
     rows = [("p", 1, 0, 5, 0), ("p", 2, 0, 0, 0), ("p", 1, 0, 0, 0), ("p", 2, 3, 4, 0), ("q", 1, 9, 9, 9), ("q", 2, 0, 7, 1)]
     table = pd.DataFrame(rows, columns=["patient", "class", "tp", "fp", "fn"]).assign(slice=["a", "a", "b", "b", "c", "c"])
     table = pd.concat([table, pd.DataFrame({"patient": ["p", "q"], "class": 0, "tp": 0, "fp": 3, "fn": 0})], ignore_index=True)
-    found = beyond.patients(table, None, None, ("background", "one", "two"))["false_positives"]
+    found = beyond.patients(Asked(table, None, None, None), ("background", "one", "two"))["false_positives"]
     assert found["p"] == pytest.approx(1 / 3)
     assert np.isnan(found["q"])
 
@@ -78,7 +79,10 @@ def test_calibration_and_borders_come_from_their_tables():
     sums = np.zeros((3, 3, calibration.BINS, 4))
     sums[:, :, 3] = 100, 20, 10, 5
     bins = calibration.table(sums, pd.DataFrame({"patient": ["a", "b", "c"]}))
-    found = beyond.patients(counts(table), table, bins, CLASSES)
+    epochs = pd.MultiIndex.from_product([[9, 10], ["a", "b", "c"]], names=["epoch", "patient"])
+    late = pd.DataFrame({"dice": [0.5, 0.6, 0.7, 0.7, np.nan, 0.9]}, epochs)
+    found = beyond.patients(Asked(counts(table), table, bins, late), CLASSES)
+    assert found["late"].to_list() == pytest.approx([0.6, np.nan, 0.8], nan_ok=True)
     assert found[["ece", "mce", "brier", "ece_image", "mce_image"]].loc["b"].to_list() == pytest.approx(
         [0.1, 0.1, 0.05, 0.1, 0.1]
     )
@@ -90,9 +94,10 @@ def test_calibration_and_borders_come_from_their_tables():
 def test_a_patient_without_two_frames_or_without_a_ventricle_has_no_ejection_fraction():
     table = three_patients()
     table.loc[table["volume"] == "b_frame09", "predicted"] = 0
-    found = beyond.patients(counts(table), table[table["volume"] != "c_frame12"], None, CLASSES)
+    found = beyond.patients(Asked(counts(table), table[table["volume"] != "c_frame12"], None, None), CLASSES)
     assert found["ejection_fraction"].isna().to_dict() == {"a": False, "b": True, "c": True}
-    assert beyond.patients(counts(table), table, None, ("background", "x", "y", "z"))["ejection_fraction"].isna().all()
+    others = ("background", "x", "y", "z")
+    assert beyond.patients(Asked(counts(table), table, None, None), others)["ejection_fraction"].isna().all()
 
 
 def test_what_is_measured_is_judged_as_a_family_of_its_own():
@@ -101,7 +106,7 @@ def test_what_is_measured_is_judged_as_a_family_of_its_own():
         for loss, more in (("ce", 0), ("ce_dl", 1)):
             table = three_patients()
             table["predicted"] += more * (50 + seed)
-            study["acdc", loss, seed] = beyond.Asked(counts(table), table, None)
+            study["acdc", loss, seed] = Asked(counts(table), table, None, None)
     found = beyond.judge(study, {"acdc": CLASSES}, {"acdc": "patient"}, {"acdc": 1}).set_index("measure")
     assert set(found["family"]) == {"beyond"}
     assert "ece" not in found.index  # there are no bins

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cedice.analysis.compared import compare, corrected
+from cedice.analysis.compared import compare, corrected, influence
 from cedice.analysis.nested import Nested, nested
 from cedice.analysis.statistics import holm, paired
 
@@ -55,6 +55,20 @@ def test_patients_without_the_measure_are_left_out_of_all_trainings_of_their_fol
     result = compare(found, "dice", 0.01, 5)
     assert (result.units, result.seeds) == (6, 10)
     assert np.isnan(result.mean)  # one fold alone has it
+
+
+def test_the_unit_that_carries_most_of_a_mean_is_named_with_its_share():
+    """Without folds a unit's own difference over the sum; with folds those of a small fold weigh more."""
+    zero = pd.DataFrame({"dice": [0.0, 0.0, 0.0]}, index=list("abc"))
+    gains = pd.DataFrame({"dice": [0.25, -0.125, 0.375]}, index=list("abc"))
+    one = {("ce", 0): zero, ("ce_dl", 0): gains, ("ce", 1): zero, ("ce_dl", 1): gains}
+    assert influence(one, "dice", 1) == {"influential": "c", "influence": 0.375 / 0.5}
+    loss = {key: -table for key, table in one.items()}
+    assert influence(loss, "dice", 1) == {"influential": "c", "influence": 0.75}
+    nested_ = {("ce", 0): zero, ("ce_dl", 0): gains}
+    nested_ |= {(loss, 1): table.iloc[:1].set_axis(["d"]) for (loss, _), table in nested_.items()}
+    assert influence(nested_, "dice", 2) == {"influential": "d", "influence": pytest.approx(0.25 / (0.25 + 0.5 / 3))}
+    assert influence(dict.fromkeys(one, zero), "dice", 1)["influential"] is None
 
 
 def test_a_family_is_corrected_by_itself_and_a_predicted_sign_decides_the_word():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cedice.analysis.difference import NEITHER, QUALITY, SPEED, UNTESTABLE, answer, over_epochs
+from cedice.analysis.difference import NEITHER, QUALITY, SPEED, UNTESTABLE, answer, best, over_epochs
 from cedice.evaluation.runs import Run
 from cedice.reporting.difference import figure, markdown
 
@@ -42,6 +42,23 @@ def test_the_rule_by_hand():
     assert not found([[0.5, 0.05, 0.01], [0.5, 0.05, 0.05]]).settled
     assert found([[0.001, 0.002], [0.002, 0.001]]).kind == NEITHER
     assert found([[0.5, 0.001]]).kind == UNTESTABLE
+
+
+def test_when_networks_are_at_their_best_by_hand():
+    """CE is best after epoch 2 (0.7), CE + DL after epoch 3 (0.6875): both seeds together, the earlier one first."""
+    curves = {"ce": [[0.5, 0.75, 0.5, 0.5, 0.5], [0.5, 0.65, 0.6, 0.6, 0.6]]}
+    curves |= {"ce_dl": [[0.5, 0.5, 0.6875, 0.625, 0.625]] * 2}
+    trained = {
+        ("acdc", loss, seed): Run(pd.DataFrame(), pd.DataFrame({"dice_foreground": curve}), {})
+        for loss, of in curves.items()
+        for seed, curve in enumerate(of)
+    }
+    of = best(trained, "acdc")
+    assert (of.epoch, of.epochs, of.past) == ({"ce": 2, "ce_dl": 3}, 5, True)
+    assert (of.dice["ce"], of.last["ce"], of.dice["ce_dl"]) == pytest.approx((0.7, 0.55, 0.6875))
+    assert (of.early, of.late) == pytest.approx((-0.2, 0.075))
+    shorter = {key: Run(run.counts, run.history[:3], {}) for key, run in trained.items()}
+    assert not best(shorter, "acdc").past
 
 
 def test_the_report_rests_on_the_averaged_network():

@@ -79,7 +79,7 @@ def test_the_effect_of_alpha_by_hand(base):
 
 
 def test_leakage_is_of_the_slices_that_validate_by_both_splits(base):
-    """Of the split by slice only the first three patients validate by patient as well; the others are easy, and do not count."""
+    """By slice only the first three patients validate as by patient; the others are easy, and do not count."""
     by_slice = {}
     for loss, gain in zip(LOSSES, (0.05, 0.1), strict=True):
         run, easy = run_of(BASE[:3] + gain), measured(np.ones(5)).counts

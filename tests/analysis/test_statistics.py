@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cedice.analysis import statistics
-from cedice.analysis.statistics import by_chance, components, detectable, holm, paired
+from cedice.analysis.statistics import by_chance, clustered_error, components, detectable, holm, paired
 from cedice.reporting.markdown import interval
 
 MARGIN = 0.01
@@ -168,3 +168,10 @@ def test_nothing_to_resample_is_an_error(values):
 def test_no_difference_at_all():
     result = paired(np.zeros((2, 5)), MARGIN)
     assert (result.mean, result.low, result.high, result.p, result.p_equal, result.p_units) == (0, 0, 0, 1, 0, 1)
+
+
+def test_slices_that_come_in_patients_widen_the_error_by_the_design_effect():
+    """48 slices of 20 patients: 1 + (2.4 − 1) · 0.6 = 1.84, and 19 degrees of freedom at most."""
+    assert clustered_error(0.01, 29.0, 48) == pytest.approx((0.01 * 1.84**0.5, 19))
+    assert clustered_error(0.01, 10.4, 48)[1] == 10.4
+    assert clustered_error(0.01, 5.0, 3)[1] == 1.0

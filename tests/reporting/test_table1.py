@@ -106,6 +106,11 @@ def test_a_collapsed_network_is_named():
     text = markdown(found, runs, "small", synthetic=False, alpha=1)
     assert "† **Collapsed**: ACDC, CE, last epoch: in 1 of 2 trainings" in text
     assert text.count("†") == 2 * 3 + 1  # both conventions, three metrics, the note
+    told = "background only after at least one epoch: ACDC, CE 1 of 2, CE + DL 0 of 2."
+    assert told in " ".join(text.split())
+    assert "background only after" not in markdown(
+        table1.summary(runs_with(20, 10), "last"), runs_with(20, 10), "small", False, 1
+    )
     assert "Collapsed" not in markdown(table1.summary(runs_with(20, 10), "last"), runs_with(20, 10), "small", False, 1)
 
 

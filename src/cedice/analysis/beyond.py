@@ -10,6 +10,8 @@ Each question has the sign that theory predicts for CE + DL minus CE: + for a Di
                         borders leave out; + : the Dice term is 1 there whatever is marked, and has no gradient
                         (Tilborghs et al., arXiv 2207.09521)
   ejection_fraction     |predicted − true| in percentage points, of the left ventricle; − : the paper's claim
+  late                  foreground Dice, mean over the last tenth of the epochs (`cedice.analysis.noise.window`), a family of
+                        its own; + : the paper's claim
   surface_dice, hd95    of volumes, at 2 mm and in mm (`cedice.evaluation.volumes`), mean over a patient's volumes and classes;
                         + and − : the paper's claim.
 The ejection fraction is 1 − (volume at end systole) / (volume at end diastole); of a patient's two frames the one with the
@@ -35,6 +37,7 @@ _QUESTIONS = {  # measure → (what theory says the Dice term does, the sign of 
     "mce_image": ("raises the maximum calibration error of single images", 1),
     "false_positives": ("marks more slices without the structure", 1),
     "ejection_fraction": ("lowers the error of the ejection fraction (points)", -1),
+    "late": ("raises Dice, mean over the last tenth of the epochs", 1),
     "surface_dice": ("raises the surface Dice of volumes at 2 mm", 1),
     "hd95": ("lowers the HD95 of volumes (mm)", -1),
 }
@@ -42,22 +45,25 @@ _QUESTIONS = {  # measure → (what theory says the Dice term does, the sign of 
 
 @dataclass(frozen=True)
 class Asked:
-    """The tables of a training: counts, volumes and bins of calibration; None for what the study does not have."""
+    """The tables of a training: counts, volumes and bins of calibration, and of its last epochs `noise.readings` of the same
+    network; None for what the study does not have."""
 
     counts: pd.DataFrame
     volumes: pd.DataFrame | None
     bins: pd.DataFrame | None
+    late: pd.DataFrame | None
 
 
 def judge(
     study: dict[tuple[str, str, int], Asked], classes: dict[str, tuple[str, ...]], units: dict[str, str], folds: dict[str, int]
 ) -> pd.DataFrame:
-    """One row per data set and question that is measured there: the columns of `verdict.judge`, all of one family; there is no
-    margin, and no difference of the paper's. By data set: names of the ``classes``, ``units`` and ``folds`` as there."""
+    """One row per data set and question that is measured there: the columns of `verdict.judge`, all of one family but `late`;
+    there is no margin, and no difference of the paper's. By data set: names of the ``classes``, ``units`` and ``folds`` as
+    there."""
     rows, signs = [], {}
     for dataset, names in classes.items():
         asked = {key[1:]: tables for key, tables in study.items() if key[0] == dataset}
-        tables = {key: patients(one.counts, one.volumes, one.bins, names) for key, one in asked.items()}
+        tables = {key: patients(one, names) for key, one in asked.items()}
         one_image = {"ece_image", "mce_image"} if units[dataset] == "slice" else set()
         for measure, (statement, sign) in questions(names).items():
             if measure in one_image:
@@ -67,7 +73,8 @@ def judge(
                 continue
             signs[measure] = sign
             keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
-            rows.append(keys | {"paper": math.nan, "family": "beyond", "margin": math.nan, "sign": sign} | asdict(result))
+            family = "late" if measure == "late" else "beyond"
+            rows.append(keys | {"paper": math.nan, "family": family, "margin": math.nan, "sign": sign} | asdict(result))
     return corrected(pd.DataFrame(rows), signs) if rows else pd.DataFrame()
 
 
@@ -77,18 +84,16 @@ def questions(classes: tuple[str, ...]) -> dict[str, tuple[str, int]]:
     return _QUESTIONS | sizes
 
 
-def patients(
-    counts: pd.DataFrame, volumes: pd.DataFrame | None, bins: pd.DataFrame | None, classes: tuple[str, ...]
-) -> pd.DataFrame:
-    """One row per patient, the columns of `questions`; NaN where a patient, or the study, has no such value.
-
-    ``counts``, ``volumes``, ``bins``: the tables of `cedice.evaluation.evaluate`, `volumes` and `calibration`.
-    """
+def patients(asked: Asked, classes: tuple[str, ...]) -> pd.DataFrame:
+    """One row per patient, the columns of `questions`; NaN where a patient, or the study, has no such value."""
+    counts, volumes, bins = asked.counts, asked.volumes, asked.bins
     found = pd.DataFrame(
         index=pd.Index(counts["patient"].unique(), name="patient"), columns=list(questions(classes)), dtype=float
     )
     places = structures(counts).assign(patient=counts["patient"])
     found["false_positives"] = places[~places["there"]].groupby("patient")["marked"].mean()
+    if asked.late is not None:
+        found["late"] = asked.late["dice"].unstack("epoch", sort=False).mean(axis=1, skipna=False)
     if bins is not None:
         found.update(calibration.patients(bins))
     if volumes is not None:

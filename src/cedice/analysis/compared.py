@@ -41,7 +41,7 @@ def influence(tables: Tables, measure: str, folds: int) -> dict[str, Any]:
 
 
 def _by_fold(tables: Tables, measure: str, folds: int) -> list[pd.DataFrame]:
-    """CE + DL minus CE of each fold that has trainings: a row a training, a column a unit that has the measure in all of them."""
+    """CE + DL minus CE of each fold that has trainings: a row a training, a column a unit that all of them measure."""
     seeds = list(dict.fromkeys(seed for _, seed in tables))
     by_fold = filter(None, ([seed for seed in seeds if seed % folds == fold] for fold in range(folds)))
     values = {key: table[measure] for key, table in tables.items()}

@@ -14,11 +14,29 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cedice.analysis.pairs import BASE, minus
+from cedice.analysis.pairs import BASE, OTHER, minus
 from cedice.analysis.statistics import LEVEL
 from cedice.evaluation.runs import Runs, seeds
 
 QUALITY, SPEED, NEITHER, UNTESTABLE = "quality", "speed", "neither", "not testable"
+
+
+class Best(NamedTuple):
+    """Of one data set: by loss the ``epoch`` of the highest foreground Dice (mean over the seeds, pooled over the validation
+    set; the first of several), that ``dice`` and the ``last``; CE + DL minus CE ``early``, at the earlier of both epochs, and
+    ``late``, after the last of ``epochs``."""
+
+    epoch: dict[str, int]
+    dice: dict[str, float]
+    last: dict[str, float]
+    early: float
+    late: float
+    epochs: int
+
+    @property
+    def past(self) -> bool:
+        """Whether both losses are at their best in the first two thirds of the training."""
+        return max(self.epoch.values()) <= 2 * self.epochs / 3
 
 
 class Answer(NamedTuple):
@@ -49,6 +67,18 @@ def over_epochs(runs: dict[str, Runs]) -> pd.DataFrame:
             part |= {"seeds": len(numbers), "mean": mean, "std": std, "low": mean - half, "high": mean + half}
             parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
+
+
+def best(runs: Runs, dataset: str) -> Best:
+    """When the networks of ``dataset`` are at their best. The validation set says it, so it chooses no network."""
+    curves = {
+        loss: np.mean([run.history["dice_foreground"] for key, run in runs.items() if key[:2] == (dataset, loss)], axis=0)
+        for loss in (BASE, OTHER)
+    }
+    difference, at = curves[OTHER] - curves[BASE], {loss: int(curve.argmax()) for loss, curve in curves.items()}
+    dice, last = ({loss: float(curve[place[loss]]) for loss, curve in curves.items()} for place in (at, dict.fromkeys(at, -1)))
+    epochs = {loss: place + 1 for loss, place in at.items()}
+    return Best(epochs, dice, last, float(difference[min(at.values())]), float(difference[-1]), len(difference))
 
 
 def answer(rows: pd.DataFrame, margin: float) -> Answer:

@@ -99,14 +99,18 @@ def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds:
         first = trainings[LOSSES[0], seeds[0]].counts
         if len({patient for table in tables.values() for patient in table.index}) < 2:
             raise CediceError(f"{dataset}: one {units[dataset]} in the validation set; a verdict needs at least two")
-        for measure, (statement, _) in STATEMENTS.items():
-            if measure == "small_targets" and below != SMALL:
-                statement = f"{statement} (the lowest third, below {below} pixels)"
-            keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
+        for measure, (stated, _) in STATEMENTS.items():
+            third = f" (the lowest third, below {below} pixels)" if measure == "small_targets" and below != SMALL else ""
+            keys = {"dataset": dataset, "measure": measure, "statement": stated + third, "unit": units[dataset]}
             paper = foreground_difference(dataset, measure, classes=first["class"].max() + 1)
             family = "primary" if measure == PRIMARY else "secondary"
             result = compare(tables, measure, margins[measure], folds[dataset])
-            rows.append(keys | {"paper": paper, "family": family, "margin": margins[measure]} | asdict(result) | influence(tables, measure, folds[dataset]))
+            rows.append(
+                keys
+                | {"paper": paper, "family": family, "margin": margins[measure]}
+                | asdict(result)
+                | influence(tables, measure, folds[dataset])
+            )
     return corrected(pd.DataFrame(rows), {measure: sign for measure, (_, sign) in STATEMENTS.items()})
 
 

@@ -86,8 +86,8 @@ def check_units(counts: Counts, units: int, folds: int, dataset: str) -> None:
 
 
 def structures(counts: pd.DataFrame) -> pd.DataFrame:
-    """slice, class, ``there`` (whether the slice truly has the class) and ``marked`` (whether it is predicted anywhere on it), of
-    every slice and foreground class."""
+    """slice, class, ``there`` (whether the slice truly has the class) and ``marked`` (whether it is predicted on it), of every
+    slice and foreground class."""
     rows = counts[counts["class"] > 0]
     there, marked = rows["tp"] + rows["fn"] > 0, rows["tp"] + rows["fp"] > 0
     return rows[["slice", "class"]].assign(there=there, marked=marked)

@@ -9,17 +9,18 @@ from cedice.paper import titles
 from cedice.reporting.markdown import counted, interval, number, table, wrapped
 
 _BEYOND = """What theory, or the paper's claim, predicts of questions that the paper does not ask: calibration (20 bins; of a
-patient's images together, and of single images), volumes, false positives on slices without the structure, ejection fraction,
-surface Dice and HD95 of volumes. Confirmed: the corrected p is below 0.05, and the sign is the predicted one; Holm's correction
-is among these rows alone. `cedice.analysis.beyond` has the definitions, and where the predictions are from."""
+patient's images together, and of single images where these are not the units), volumes, marks on slices without the structure,
+which the verdict's borders leave out, ejection fraction, surface Dice and HD95 of volumes. Confirmed: the corrected p is below
+0.05, and the sign is the predicted one; Holm's correction is among these rows alone, that of the last epochs' mean among its
+own. `cedice.analysis.beyond` has the definitions, and where the predictions are from."""
 _NESTED = """Patients are nested in trainings: each training validates the patients of one fold. What decides is Student's t of
 the folds' means, with one degree of freedom fewer than folds; it is exact whatever folds and trainings add. A test over all
 patients together would take those who share a training for independent. Two more p, uncorrected as the first is here: with 1.5
 times the standard error, since the folds' trainings share most of their patients; and, with two trainings a fold or more, as if
 folds added nothing."""
-_CLUSTERED = f"""The patients of these slices are unknown, and slices of one patient are alike, so that the tests above call too many
+_CLUSTERED = f"""The patients of these slices are unknown, and slices of one patient are alike: the tests above call too many
 differences. With {SLICES_A_PATIENT} slices a patient and an intraclass correlation of {ALIKE} of their differences, which are
-assumptions, a test at 5 % would call 7 to 14 % of equal losses different (`python benchmarks/false_alarms.py`). Here the
+assumptions, a test at 5 % would call 7 to 13 % of equal losses different (`python benchmarks/false_alarms.py`). Here the
 standard error is widened accordingly; p is before Holm's correction in both columns."""
 
 
@@ -63,9 +64,10 @@ def clustered(judged: list[dict[str, Any]]) -> list[str]:
         return []
     named, body = titles(row["dataset"] for row in rows), []
     for row in rows:
-        error, freedom = clustered_error(row["error"], row["freedom"], row["units"])
-        ps = (p_values(row["mean"], *each, row["margin"])[0] for each in ((row["error"], row["freedom"]), (error, freedom)))
-        body.append([named[row["dataset"]], row["statement"], number(row["mean"], "+"), *(number(p, digits=".2g") for p in ps)])
+        tested = (row["error"], row["freedom"]), clustered_error(row["error"], row["freedom"], row["units"])
+        ps = [p_values(row["mean"], error, freedom, row["margin"])[0] for error, freedom in tested]
+        cells = [named[row["dataset"]], row["statement"], number(row["mean"], "+")]
+        body.append([*cells, *(number(p, digits=".2g") for p in ps)])
     heads = ["data", "the Dice term …", "CE + DL minus CE", "p", "p, if slices come from fewer patients"]
     return ["", "## If slices of one patient are alike", "", wrapped(_CLUSTERED), "", *table(heads, body)]
 

@@ -21,10 +21,10 @@ network: {network} (the CSV files have the tables of each that was kept).
 """
 _ABOUT_BORDERS = """## Borders
 
-Over the n slices that truly have the class, the same for both losses. Surface Dice at 1, 2 and 3: the share of both borders that
-lies within that distance of the other, 0 where the class is not marked; higher is better. Missed: the share of these slices on
-which it is not marked. HD95 and ASSD: distances where it is (n: mean over the trainings); lower is better. False marks: the share
-of the n slices without the class on which it is marked.
+Over the n slices that truly have the class, the same for both losses. Surface Dice at 1, 2 and 3: the share of both borders
+that lies within that distance of the other, 0 where the class is not marked; higher is better. Missed: the share of these
+slices on which it is not marked. HD95 and ASSD: distances where it is (n: mean over the trainings); lower is better. False
+marks: the share of the n slices without the class on which it is marked.
 """
 _ABOUT_TARGETS = """
 ## Targets by size

@@ -96,7 +96,13 @@ def _leakage(leaked: pd.DataFrame) -> list[str]:
     named = titles(leaked["dataset"])
     rows = []
     for row in leaked.to_dict("records"):
-        cells = [named[row["dataset"]], LOSS_TITLES[row["loss"]], METRIC_TITLES[row["metric"]], str(row["seeds"]), str(row["slices"])]
+        cells = [
+            named[row["dataset"]],
+            LOSS_TITLES[row["loss"]],
+            METRIC_TITLES[row["metric"]],
+            str(row["seeds"]),
+            str(row["slices"]),
+        ]
         cells += [number(row["by_patient"]), number(row["by_slice"]), number(row["gained"], "+")]
         rows.append([*cells, number(row["spread"])])
     return table(["data", "loss", "metric", "seeds", "shared slices", "by patient", "by slice", "gained", "spread"], rows)

@@ -8,9 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from cedice.analysis.difference import Best
 from cedice.analysis.heterogeneity import Heterogeneity
 from cedice.analysis.statistics import LEVEL
-from cedice.paper import NETWORK_TITLES, READOUT_TITLES, titles
+from cedice.paper import LOSS_TITLES, NETWORK_TITLES, READOUT_TITLES, titles
+from cedice.params import LOSSES
 from cedice.reporting.drawing import STYLE, finish, plain
 from cedice.reporting.markdown import interval, number, spread, table, wrapped
 
@@ -24,18 +26,34 @@ test that calls no difference.
 """
 
 
+_ABOUT_BEST = """Foreground Dice after each epoch, pooled over the validation set, mean over the trainings: where it is highest,
+and after the last epoch. CE + DL minus CE is given at the earlier of the two best epochs and after the last. Where both losses
+are at their best in the first two thirds, the trainings are past it, and the difference at their end is of networks that
+overfit. The validation set chose no epoch: all else here is of the last."""
+
+
 def nothing(studies: list[str]) -> str:
     """The report while there is nothing to compare."""
     return f"{_TITLE}\n\n{_NONE}{', '.join(studies)}.\n"
 
 
-def markdown(rows: pd.DataFrame, tests: dict[str, Heterogeneity], corrected: dict[str, float], readout: str) -> str:
-    """``rows``: of `stages/networks.py`; ``tests`` and ``corrected`` p by data set, of those that two networks have."""
+def markdown(
+    rows: pd.DataFrame,
+    tests: dict[str, Heterogeneity],
+    corrected: dict[str, float],
+    bests: dict[tuple[str, str], Best],
+    readout: str,
+) -> str:
+    """``rows``: of `stages/networks.py`; ``tests`` and ``corrected`` p by data set, of those that two networks have; ``bests``:
+    `difference.best` by data set and network."""
     lines = [_TITLE, ""]
     for dataset, name in titles(rows["dataset"]).items():
         of = rows[rows["dataset"] == dataset]
         effects = ", ".join(f"{NETWORK_TITLES[row.network]} {row.mean:+.4f}" for row in of.itertuples())
-        lines += [wrapped(f"**{name}.** {_sentence(tests.get(dataset), corrected.get(dataset))} {effects}."), ""]
+        lines += [
+            wrapped(f"**{name}.** {_sentence(tests.get(dataset), corrected.get(dataset))} {effects}.{_past(bests, dataset)}"),
+            "",
+        ]
     body = []
     for dataset, name in titles(rows["dataset"]).items():
         for row in rows[rows["dataset"] == dataset].to_dict("records"):
@@ -47,7 +65,33 @@ def markdown(rows: pd.DataFrame, tests: dict[str, Heterogeneity], corrected: dic
     heads = ["data", "network", "study", "trainings a loss", "n", "Dice, CE", "Dice, CE + DL", "CE + DL minus CE"]
     heads += ["95 % interval", "p (Holm)", "raises Dice", "minutes a training", "peak memory, GB", "between networks"]
     about = wrapped(_ABOUT + f"Network of each training: {READOUT_TITLES[readout]}.")
-    return "\n".join([*lines, "![The Dice term's effect by network](networks.png)", "", *table(heads, body), "", about, ""])
+    lines += ["![The Dice term's effect by network](networks.png)", "", *table(heads, body), "", about, ""]
+    return "\n".join([*lines, "## When they are at their best", "", *_bests(bests), "", wrapped(_ABOUT_BEST), ""])
+
+
+def _past(bests: dict[tuple[str, str], Best], dataset: str) -> str:
+    """A sentence, with a space before it, on the networks that are past their best."""
+    past = [
+        f"{NETWORK_TITLES[network]} {found.early:+.4f} at epoch {min(found.epoch.values())} and {found.late:+.4f} at "
+        f"{found.epochs}, pooled over the set"
+        for (name, network), found in bests.items()
+        if name == dataset and found.past
+    ]
+    return f" Past its best: {'; '.join(past)}." if past else ""
+
+
+def _bests(bests: dict[tuple[str, str], Best]) -> list[str]:
+    body = []
+    for dataset, name in titles(dataset for dataset, _ in bests).items():
+        for network, found in ((network, found) for (of, network), found in bests.items() if of == dataset):
+            cells = [
+                text
+                for loss in LOSSES
+                for text in (f"{found.epoch[loss]} of {found.epochs}", f"{found.dice[loss]:.4f}", f"{found.last[loss]:.4f}")
+            ]
+            body.append([name, NETWORK_TITLES[network], *cells, number(found.early, "+"), number(found.late, "+")])
+    heads = [f"{loss}: {what}" for loss in LOSS_TITLES.values() for what in ("best epoch", "Dice there", "at the end")]
+    return table(["data", "network", *heads, "CE + DL minus CE there", "at the end"], body)
 
 
 def _sentence(test: Heterogeneity | None, p: float | None) -> str:

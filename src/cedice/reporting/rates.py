@@ -6,6 +6,13 @@ from cedice.paper import LOSS_TITLES, titles
 from cedice.reporting.markdown import number, table, title, wrapped
 
 
+def _edge(trained: pd.DataFrame, chosen: dict[str, float]) -> str:
+    """A sentence, with a space before it, where a loss took the lowest or the highest rate of all."""
+    ends = {trained["learning_rate"].min(), trained["learning_rate"].max()}
+    names = " and ".join(LOSS_TITLES[loss] for loss, rate in chosen.items() if rate in ends)
+    return f" The rate of {names} lies at the edge of those that were tried: a better one may lie beyond." if names else ""
+
+
 def markdown(trained: pd.DataFrame, chosen: dict[str, float], measure: str, study: str) -> str:
     """`rates.md`: the foreground Dice, ``measure``, of each training in ``trained`` (dataset, loss, learning_rate), the mean
     over data sets, and the ``chosen`` rate of each loss."""
@@ -19,8 +26,8 @@ def markdown(trained: pd.DataFrame, chosen: dict[str, float], measure: str, stud
             f"as a mean over {' and '.join(named.values())}; of equal ones it is the lower. Data sets that are not named here "
             "take these rates. Each number is from one training, seed 0, on patients that train in fold 0: every fifth of them "
             "validated, the others trained. Nobody who validates in fold 0 had a say; who validates in another fold may have. "
-            "Rates whose numbers are close are not told apart by one training. All of them together took "
-            f"{trained['minutes'].sum() / 60:.1f} hours on {' and '.join(dict.fromkeys(trained['device']))}."
+            f"Rates whose numbers are close are not told apart by one training.{_edge(trained, chosen)} All of them together "
+            f"took {trained['minutes'].sum() / 60:.1f} hours on {' and '.join(dict.fromkeys(trained['device']))}."
         ),
         "",
     ]

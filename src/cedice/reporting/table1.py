@@ -66,7 +66,8 @@ def markdown(
         "",
         *_about_mixtures(mixtures),
     ]
-    lines += _collapsed(tables, names) + _last_epochs(tables, names) + _differences(tables, names)
+    lines += _collapsed(tables, names) + _ever_collapsed(runs, names)
+    lines += _last_epochs(tables, names) + _differences(tables, names)
     return "\n".join([*lines, *_provenance(runs, names, units)]) + "\n"
 
 
@@ -169,9 +170,18 @@ def _about(tables: Tables, runs: Runs, folds: Folds) -> str:
         "validation set per class, then the mean over classes, with the background or without. "
         f"{networks(tables)}{validated(titles(summary), folds)}{_papers_average(summary)} Pixel error is the same in both "
         "averages. ↑ and ↓ say whether CE + DL lies above or below CE, = that four digits do not differ: higher is better for "
-        "Dice and IoU, lower for pixel error. A difference within the spreads is no finding. Own thresholds are those of the "
-        "verdict's section on the decision rule."
+        f"Dice and IoU, lower for pixel error. A difference within the spreads is no finding.{_rates(runs)} Own thresholds are "
+        "those of the verdict's section on the decision rule."
     )
+
+
+def _rates(runs: Runs) -> str:
+    """A sentence, with a space before it, where the losses were not trained at one learning rate."""
+    rates = {LOSS_TITLES[loss]: run.record["settings"].get("learning_rate") for (_, loss, _), run in runs.items()}
+    if len(set(rates.values())) == 1:
+        return ""
+    told = ", ".join(f"{loss} {rate:g}" for loss, rate in rates.items())
+    return f" The losses have learning rates of their own ({told}), which are compared with them."
 
 
 def _papers_average(summary: Table) -> str:
@@ -195,6 +205,19 @@ def _collapsed(tables: Tables, names: dict[str, str]) -> list[str]:
                 "",
             ]
     return lines
+
+
+def _ever_collapsed(runs: Runs, names: dict[str, str]) -> list[str]:
+    """A paragraph on the trainings whose network of some epoch predicts background only; none where there are none."""
+    told = []
+    for dataset, title_ in titles(dataset for dataset, _, _ in runs).items():
+        of = {loss: [run for key, run in runs.items() if key[:2] == (dataset, loss)] for loss in names}
+        counts = {loss: sum(bool(run.history["collapsed"].any()) for run in trained) for loss, trained in of.items()}
+        if any(counts.values()):
+            words = (f"{names[loss]} {counts[loss]} of {len(of[loss])}" for loss in of)
+            told.append(f"{title_}, {', '.join(words)}")
+    about = "Trainings in which the network of the last epoch predicted background only after at least one epoch:"
+    return [wrapped(f"{about} {'; '.join(told)}."), ""] if told else []
 
 
 def _last_epochs(tables: Tables, names: dict[str, str]) -> list[str]:

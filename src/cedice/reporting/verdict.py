@@ -18,16 +18,17 @@ from cedice.reporting.peers import peers
 _DIFFERENCES = {"dice": "foreground Dice", "iou": "foreground IoU", "pixel_error": "pixel error"}
 _ABOUT = """Differences patient by patient (slice by slice where patients are unknown; n of them) and seed by seed: Dice and
 IoU over the foreground, pixel error, surface Dice at 2 over the slices and classes that truly have the structure (0 where
-nothing is marked; marks on slices without it have a row of their own further down), Dice of targets below {small} pixels.{third} The
-first table asks whether other trainings would show the same on other patients: both are samples, and crossed (two-way analysis
-of variance with random effects, Satterthwaite's degrees of freedom). One training a loss says nothing of others: not testable.{folds} Each p is
-corrected by Holm within its family: Dice on every data set is primary, all else secondary. Confirmed or contradicted: the
-corrected p is below 0.05. Within the margin, and no difference that matters: the 90 % interval lies within ± the margin, a
-convention that `params.yaml` states; of two differences beside it one may be within and the other not, and yet they are alike.
-The detectable difference would have been found with 80 % power at the level of Holm's first step, so that "not confirmed"
-says how much could have been overlooked; it takes the spreads as they were measured.{paper} The second table describes these
-very trainings on other patients or slices: a bootstrap of these (with folds, of the patients of each), and, without folds,
-Wilcoxon's signed-rank test. It decides nothing, for other trainings differ.{chance} Figures 4 to {last} lie under `figures/`.
+nothing is marked; marks on slices without it have a row of their own further down), Dice of targets below {small}
+pixels.{third} The first table asks whether other trainings would show the same on other patients: both are samples, and crossed
+(two-way analysis of variance with random effects, Satterthwaite's degrees of freedom). One training a loss says nothing of
+others: not testable.{folds} Each p is corrected by Holm within its family: Dice on every data set is primary, all else
+secondary. Confirmed or contradicted: the corrected p is below 0.05. Within the margin, and no difference that matters: the 90 %
+interval lies within ± the margin, a convention that `params.yaml` states; of two differences that are alike one may lie within
+it and the other not. The detectable difference would have been found with 80 % power at the level of Holm's first step, so that
+"not confirmed" says how much could have been overlooked; it takes the spreads as they were measured.{paper} What
+describes these very trainings on other patients or slices is a bootstrap of these (with folds, of the patients of each), and,
+without folds, Wilcoxon's signed-rank test. It decides nothing, for other trainings differ.{chance} Figures 4 to {last} lie
+under `figures/`.
 """
 _ABOUT_FOLDS = """ Where there are folds, n counts the patients of all of them, but a training validates one fold alone: the
 means of the folds are compared, by Student's t with {freedom} degrees of freedom, one fewer than folds, however many patients
@@ -37,9 +38,9 @@ _ABOUT_THIRD = """ Where more than nine in ten targets are below, as on {names},
 sizes: of the validation targets, for a record has no others."""
 _RESTS = """The verdict rests on the averaged one, as was decided before its numbers were known; that of the last epoch stands
 beside it."""
-_ABOUT_CHANCE = """ The third table takes the spread over our seeds, in the paper's average, and says how often one training a
-loss, as the paper has, would differ as much if the losses were equal, in either direction; in brackets what the uncertainty of
-that spread allows."""
+_ABOUT_CHANCE = """ The table of differences by chance takes the spread over our seeds, in the paper's average, and says how
+often one training a loss, as the paper has, would differ as much if the losses were equal, in either direction; in brackets
+what the uncertainty of that spread allows."""
 _ABOUT_PAPER = """ The paper's differences are of one run a row,
 here in the average over the foreground: where its Table 1 includes the background (ACDC), Dice and IoU change by classes /
 (classes − 1) times as much without it, if the background's own hardly changes.{undetermined}"""
@@ -144,7 +145,9 @@ def _tested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None
     for row in rows:
         groups.setdefault(row["verdict"], []).append(row["statement"])
     sentences = [f"{group.capitalize()}: that the Dice term {', '.join(groups[group])}." for group in order if group in groups]
-    return " ".join([f"**{name}** ({_units(rows)}, {counted(seeds, 'seed')}).", *sentences, *_influence(rows[0]), *_turned(rows, tails)])
+    return " ".join(
+        [f"**{name}** ({_units(rows)}, {counted(seeds, 'seed')}).", *sentences, *_influence(rows[0]), *_turned(rows, tails)]
+    )
 
 
 def _untested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None], study: str) -> str:
@@ -166,7 +169,8 @@ def _influence(row: dict[str, Any]) -> list[str]:
     """A sentence, of the row of Dice."""
     if math.isnan(row["influence"]):
         return []
-    return [f"Of the difference in Dice one {row['unit']}, {row['influential']}, carries {row['influence']:.0%}, the most of any."]
+    one = f"{row['unit']} {row['influential']}"
+    return [f"Of the difference in Dice {one} carries {row['influence']:.0%}, more than any other."]
 
 
 def _turned(rows: list[dict[str, Any]], tails: dict[str, float | None]) -> list[str]:
