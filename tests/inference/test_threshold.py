@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import ROOT
 from grey import NETWORK, cedice, write_model
 
 from cedice.data import archives as containers
@@ -32,7 +33,7 @@ def undecided(file: Path, classes: int, own: Own | None = None) -> Path:
     network, names = UNet(**arguments).eval(), ("background", *"abc"[: classes - 1])
     with torch.no_grad():
         logits = network(torch.rand(16, 1, 32, 32)).transpose(0, 1).flatten(1)
-        scale = 1.5 / logits.std(dim=1)
+        scale = 4 / logits.std(dim=1)
         network.head.weight.mul_(scale.view(-1, 1, 1, 1))
         network.head.bias.sub_(logits.mean(dim=1)).mul_(scale)
     model = Model(network, names, Intensity("window", -1000, 1000), 32, {}, "LPS", own=own)
@@ -71,7 +72,7 @@ def test_labels_follow_from_the_probabilities_that_are_written(tmp_path, scan, c
         assert table["voxels"].to_list() == [(expected == each).sum() for each in range(1, classes)]
         assert (out / "scan_preview.png").read_bytes() != (tmp_path / "usual/scan_preview.png").read_bytes()
     background = [(labelled(tmp_path / name) == 0).mean() for name in ("0.3", "usual", "0.7")]
-    assert np.diff(background).min() > 0.03, background
+    assert np.diff(background).min() > 0.005
     assert len(np.unique(labelled(tmp_path / "0.3"))) == classes
     np.testing.assert_array_equal(labelled(tmp_path / "usual"), likely.argmax(axis=3))
     cedice("predict", model, scan, "-o", tmp_path / "half", "--threshold", "0.5", *words)
@@ -150,3 +151,11 @@ def test_a_released_card_tells_the_files_own_threshold_and_where_it_was_chosen(n
     assert f"own`, {own.threshold:g}: " in line
     assert f"{own.dice:.4f} against {own.dice_at_half:.4f} at 0.5 (means over {own.units} " in line
     assert "on the same validation slices, not on held-out data" in line
+
+
+def test_the_docs_tell_what_it_is_worth():
+    own = {name: model_file.load(released.find(name), CPU).own for name in released.names()}
+    covid19, acdc = own["covid19"], own["acdc"]
+    told = " ".join((ROOT / "docs/predict.md").read_text(encoding="utf-8").split())
+    gain = covid19.dice - covid19.dice_at_half
+    assert f"{covid19.threshold:g} of `covid19` is worth {gain:.3f} there, and `acdc` stays at {acdc.threshold:g}." in told
