@@ -8,7 +8,7 @@ import pytest
 
 from cedice.analysis.compared import compare, corrected, influence
 from cedice.analysis.nested import Nested, nested
-from cedice.analysis.statistics import holm, paired
+from cedice.analysis.statistics import holm, limits, paired
 
 
 def tables(folds: int, repeats: int, units: int = 6, seed: int = 0) -> tuple[dict, list[np.ndarray]]:
@@ -73,9 +73,58 @@ def test_the_unit_that_carries_most_of_a_mean_is_named_with_its_share():
 
 def test_a_family_is_corrected_by_itself_and_a_predicted_sign_decides_the_word():
     rows = [
-        {"measure": name, "family": family, "mean": mean, "error": 0.1, "freedom": 4.0, "p": p, "p_equal": np.nan}
+        {
+            "measure": name,
+            "family": family,
+            "mean": mean,
+            "error": 0.1,
+            "freedom": 4.0,
+            "p": p,
+            "p_equal": np.nan,
+            "units": 20,
+            "seeds": 5,
+        }
         for name, family, mean, p in (("a", "x", 1, 0.01), ("b", "x", 1, 0.02), ("c", "y", -1, 0.03), ("d", "y", 0.1, np.nan))
     ]
     found = corrected(pd.DataFrame(rows), {"a": 1, "b": -1, "c": -1, "d": 1})
     assert found["p"].to_list()[:3] == pytest.approx([*holm([0.01, 0.02]), 0.03])
     assert found["verdict"].to_list() == ["confirmed", "contradicted", "confirmed", "not testable"]
+
+
+@pytest.mark.parametrize(
+    ("units", "seeds", "folds", "verdicts"),
+    [
+        (10, 3, np.nan, ["confirmed, but too small to matter", "no difference that matters", "not confirmed"]),
+        (9, 5, np.nan, ["confirmed", "too few to tell", "too few to tell"]),
+        (50, 2, np.nan, ["confirmed", "too few to tell", "too few to tell"]),
+        (50, 4, 2.0, ["confirmed", "too few to tell", "too few to tell"]),  # two trainings of each of two folds
+        (50, 5, 5.0, ["confirmed, but too small to matter", "no difference that matters", "not confirmed"]),
+    ],
+)
+def test_of_few_units_or_trainings_a_clear_difference_alone_is_told(units, seeds, folds, verdicts):
+    rows = [
+        {"measure": "a", "family": name, "mean": 0.01, "error": 0.1, "freedom": 4.0, "p": p, "p_equal": equal}
+        for name, p, equal in (("x", 0.01, 0.01), ("y", 0.5, 0.01), ("z", 0.5, 0.5))
+    ]
+    found = corrected(pd.DataFrame(rows).assign(units=units, seeds=seeds, folds=folds), {"a": 1})
+    assert found["verdict"].to_list() == verdicts
+
+
+def test_borders_of_two_seeds_and_six_slices_are_no_equivalence():
+    """As a user met it: margin 0.02, a 95 % interval of −0.034 … +0.035; the 90 % interval lies within, with one degree of
+    freedom, and 0.16 could be detected."""
+    random = np.random.default_rng(0)
+    names = [f"s{number}" for number in range(6)]
+    base = random.random(6)
+    found = {("ce", seed): pd.DataFrame({"border": base}, index=names) for seed in (0, 1)}
+    rest = np.array([0.01, -0.01, 0.01, -0.01, 0.01, -0.01]) / 2
+    for seed, shift in ((0, 0.0032), (1, -0.0022)):
+        found["ce_dl", seed] = pd.DataFrame({"border": base + shift + rest * (-1) ** seed}, index=names)
+    result = compare(found, "border", 0.02, 1)
+    assert (result.low, result.high) == pytest.approx((0.0005 - 0.0027 * 12.706, 0.0005 + 0.0027 * 12.706), abs=1e-4)
+    assert limits(result.mean, result.error, result.freedom, 0.1) == pytest.approx(
+        (0.0005 - 0.0027 * 6.314, 0.0005 + 0.0027 * 6.314), abs=1e-4
+    )
+    assert result.p_equal < 0.05
+    judged = corrected(pd.DataFrame([{"measure": "border", "family": "secondary"} | asdict(result)]), {"border": 1})
+    assert judged["verdict"].to_list() == ["too few to tell"]

@@ -1,4 +1,11 @@
-"""CE + DL minus CE in one measure, patient by patient and seed by seed; and what all tests of a study share."""
+"""CE + DL minus CE in one measure, patient by patient and seed by seed; and what all tests of a study share.
+
+Few trainings or units: with fewer than three trainings a loss (three folds, where these are compared) or fewer than ten units a
+verdict is
+  confirmed, contradicted   as with many, for few widen the interval by themselves (docs/method.md has the sizes)
+  too few to tell           else, whatever the test of equivalence says: a few differences that happen to lie together are no
+                            sign that none matters. Nor is a confirmed one called too small to matter.
+"""
 
 import math
 from typing import Any
@@ -10,7 +17,8 @@ from cedice.analysis.nested import nested
 from cedice.analysis.pairs import BASE, minus
 from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
 
-EQUAL, WITHIN = "no difference that matters", ", within the margin"
+EQUAL, WITHIN, TOO_FEW = "no difference that matters", ", within the margin", "too few to tell"
+TRAININGS, UNITS = 3, 10  # of fewer, nothing is said but a difference that is clear
 Tables = dict[tuple[str, int], pd.DataFrame]  # of one data set, by (loss, seed): one row a patient, one column a measure
 
 
@@ -58,15 +66,19 @@ def corrected(table: pd.DataFrame, signs: dict[str, int]) -> pd.DataFrame:
         table.loc[tested, "p"] = holm(family.loc[tested, "p"].to_list())
         level = LEVEL / max(len(tested), 1)
         table.loc[family.index, "detectable"] = [detectable(row.error, row.freedom, level) for row in family.itertuples()]
-    table["verdict"] = [_verdict(row, signs[row.measure]) for row in table.itertuples()]
+    few = (np.fmin(table["seeds"], table.get("folds", math.nan)) < TRAININGS) | (table["units"] < UNITS)
+    table["verdict"] = [_verdict(row, signs[row.measure], of) for row, of in zip(table.itertuples(), few, strict=True)]
     return table
 
 
-def _verdict(row: Any, sign: int) -> str:
+def _verdict(row: Any, sign: int, few: bool) -> str:
     if math.isnan(row.mean):
         return "not measured"
     if math.isnan(row.p):
         return "not testable"
+    equal = row.p_equal < LEVEL and not few
     if row.p < LEVEL:
-        return ("confirmed" if row.mean * sign > 0 else "contradicted") + (WITHIN if row.p_equal < LEVEL else "")
-    return EQUAL if row.p_equal < LEVEL else "not confirmed"
+        return ("confirmed" if row.mean * sign > 0 else "contradicted") + (WITHIN if equal else "")
+    if few:
+        return TOO_FEW
+    return EQUAL if equal else "not confirmed"

@@ -66,10 +66,17 @@ def paired(differences: np.ndarray, margin: float) -> Paired:
     p_units = float(stats.wilcoxon(by_unit).pvalue) if by_unit.any() else 1.0
     agreeing = int((np.sign(by_seed) == np.sign(mean)).sum())
     error, freedom = crossed(differences) if seeds > 1 else (math.nan, math.nan)
-    critical = stats.t.ppf(1 - LEVEL / 2, freedom)
-    half = math.inf if critical > _HOPELESS else error * critical
-    tested = (error, freedom, float(mean - half), float(mean + half), *p_values(mean, error, freedom, margin))
+    tested = (error, freedom, *limits(mean, error, freedom, LEVEL), *p_values(mean, error, freedom, margin))
     return Paired(mean, *tested, boot_low, boot_high, p_units, units, seeds, agreeing)
+
+
+def limits(mean: float, error: float, freedom: float, level: float) -> tuple[float, float]:
+    """The ends of the interval by Student's t that leaves out ``level`` in both tails together: 0.05 for `low` and `high` of
+    `Paired`; 2 · 0.05 for the 90 % interval, which lies within ± margin exactly where `p_equal` is below 0.05. (−∞, ∞) where t
+    would have to exceed 1,000; NaN for a single training."""
+    critical = stats.t.ppf(1 - level / 2, freedom)
+    half = math.inf if critical > _HOPELESS else error * critical
+    return float(mean - half), float(mean + half)
 
 
 def p_values(mean: float, error: float, freedom: float, margin: float) -> tuple[float, float]:
