@@ -38,6 +38,7 @@ def judged() -> pd.DataFrame:
         half = 0.01 if verdict == "confirmed" else np.nan
         row = {"dataset": dataset, "measure": measure, "unit": "patient", "units": 5, "mean": mean, "paper": np.nan}
         row |= {"low": mean - half, "high": mean + half, "verdict": "not measured" if np.isnan(mean) else verdict}
+        row |= {"error": half / 2.776, "freedom": 4.0 if half > 0 else np.nan, "margin": 0.02}
         rows.append(row)
     rows[0]["paper"] = 0.0164
     return pd.DataFrame(rows).assign(readout="last")
@@ -80,7 +81,26 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path):
 
 def test_samples_are_evenly_spaced_ranks_of_size_and_never_empty():
     assert samples.choose(val(20, 4)) == [4, 7, 10, 13, 16]
-    assert 0 not in samples.choose(val(6, 2))
+
+
+@pytest.mark.parametrize(("count", "shown"), [(2, [1]), (5, [1, 2, 3, 4]), (7, [1, 2, 3, 5, 6]), (8, [2, 3, 4, 5, 6])])
+def test_of_few_slices_none_is_shown_twice(count, shown):
+    part = val(count, 2)  # the first is empty
+    assert samples.choose(part) == shown
+    figure = samples.predictions({"mine": part}, {"mine": part.masks}, "t")
+    assert len(figure.axes) == 3 * len(shown)
+
+
+def test_a_data_set_with_fewer_slices_leaves_places_empty_and_the_words_say_so():
+    both = {"acdc": val(20, 4), "mine": val(4, 2)}
+    figure = samples.predictions(both, {name: part.masks for name, part in both.items()}, "t")
+    assert [len(axes.images) for axes in figure.axes[15:20]] == [1, 1, 1, 0, 0]
+    assert samples.counted([20, 3]) == "3 to 5 validation slices"
+    assert [samples.counted([number]) for number in (1, 4, 9)] == [
+        "One validation slice",
+        "Four validation slices",
+        "Five validation slices",
+    ]
 
 
 def test_the_network_figure_shows_measured_shapes():
@@ -118,15 +138,37 @@ def test_the_forest_shows_differences_intervals_and_the_paper_and_better_lies_to
     labels = [label.get_text() for label in above.get_yticklabels()]
     assert labels[0] == "raises Dice\n+0.050 (+0.040 … +0.060)"
     assert labels[3] == "is better on small targets\nnot measured"
-    assert not other.collections  # one training has no interval
+    assert not other.collections  # one training has no interval, and no margin to be within
+    thick = next(line for line in above.lines if line.get_linewidth() == 4)
+    reach = 0.01 * 2.1318 / 2.7764  # t with 4 degrees of freedom: of 90 % and of 95 %
+    assert thick.get_xdata() == pytest.approx([0.05 - reach, 0.05 + reach], abs=1e-5)
+
+
+def test_the_drawn_network_sets_the_axis_and_what_leaves_it_ends_in_an_arrow():
+    """As with two trainings: the last epoch's interval of pixel error ran from −1 to +1, and the others were dots."""
+    averaged, last = judged().assign(readout="averaged"), judged()
+    wide = last["measure"].isin(["border", "pixel_error"])
+    last.loc[wide, ["low", "high"]] = [-1.3, 1.6]
+    endless = averaged["measure"] == "iou"
+    averaged.loc[endless, ["low", "high", "freedom"]] = [-np.inf, np.inf, 0.15]
+    above, _, below, _ = forest(pd.concat([averaged, last]), "a test").axes
+    room = 0.08 * (0.06 + 0.11)  # from −0.11, of the borders, to 0.06
+    assert above.get_xlim() == pytest.approx((-0.11 - room, 0.06 + room))
+    arrows = [
+        [(line.get_marker(), round(float(line.get_ydata()[0]), 2)) for line in axes.lines if line.get_marker() in "<>"]
+        for axes in (above, below)
+    ]
+    assert arrows == [[("<", 1), (">", 1), ("<", 2.28), (">", 2.28)], [(">", 0.28), ("<", 0.28)]]
+    for line in below.lines:
+        assert np.abs(line.get_xdata()).max() < 0.03
 
 
 def test_the_last_epoch_lies_thin_below_the_averaged_network_and_the_paper_beside_it_alone():
     averaged = judged().assign(readout="averaged")
-    averaged[["mean", "low", "high"]] /= 2
+    averaged[["mean", "low", "high"]] *= 0.8
     both = pd.concat([judged(), averaged])
     above = forest(both, "a test").axes[0]
-    assert [line.get_xdata()[0] for line in above.lines if line.get_marker() == "o"] == pytest.approx([0.025, 0.03, -0.05])
+    assert [line.get_xdata()[0] for line in above.lines if line.get_marker() == "o"] == pytest.approx([0.04, 0.048, -0.08])
     thin = next(line for line in above.lines if line.get_color() == "#999999" and line.get_marker() == "|")
     assert thin.get_xdata()[0] == 0.05
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})

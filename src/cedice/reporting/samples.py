@@ -1,4 +1,6 @@
-"""Figures 2 and 3: predictions for five validation slices, α = 0 and α = 1."""
+"""Figures 2 and 3: predictions for five validation slices, or as many as there are, α = 0 and α = 1."""
+
+from collections.abc import Iterable
 
 import matplotlib as mpl
 import numpy as np
@@ -16,14 +18,25 @@ _CLASSES = ("#66CCEE", "#CCBB44", "#EE6677")  # of the truth; after the last it 
 
 
 def choose(val: Slices) -> list[int]:
-    """Positions of the validation slices to show: at five evenly spaced ranks of foreground size among those that have
-    any, so that nobody picks the pretty ones and both losses show the same."""
+    """Positions of the validation slices to show, none twice: at five evenly spaced ranks of foreground size among those that
+    have any (all of up to five; of seven and more the ends are left out), so that nobody picks the pretty ones and both losses
+    show the same."""
     sizes = (val.masks > 0).sum(axis=(1, 2))
     ranked = [position for position in np.argsort(sizes, kind="stable") if sizes[position]]
     if not ranked:
         ranked = list(range(len(sizes)))
-    ranks = np.linspace(0, len(ranked) - 1, SAMPLES + 2)[1:-1]
-    return [int(ranked[round(rank)]) for rank in ranks]
+    ends = 1 if len(ranked) >= SAMPLES + 2 else 0
+    ranks = np.linspace(0, len(ranked) - 1, min(SAMPLES, len(ranked)) + 2 * ends)
+    return [int(ranked[round(rank)]) for rank in ranks[ends : len(ranks) - ends]]
+
+
+def counted(slices: Iterable[int]) -> str:
+    """ "Five validation slices", or how many are shown of data sets of which so many show foreground; "3 to 5" where they
+    differ."""
+    numbers = [min(SAMPLES, number) for number in slices]
+    fewest, most = min(numbers), max(numbers)
+    words = ("One", "Two", "Three", "Four", "Five")[most - 1] if fewest == most else f"{fewest} to {most}"
+    return f"{words} validation slice{'' if most == 1 else 's'}"
 
 
 def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], title: str) -> Figure:
@@ -31,18 +44,20 @@ def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], ti
 
     ``labels``: the predicted maps (N, 256, 256) of the slices in ``validation``, by data set.
     """
-    named = titles(validation)
+    named, chosen = titles(validation), {dataset: choose(val) for dataset, val in validation.items()}
+    columns = max(map(len, chosen.values()))
     rows = [(dataset, kind) for dataset in named for kind in ("slice", "truth", "prediction")]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 0.6 + 1.5 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), SAMPLES)
+        grid = figure.subplots(len(rows), columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set(xticks=[], yticks=[])
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
         for row, (dataset, kind) in zip(grid, rows, strict=True):
             val = validation[dataset]
-            for axes, position in zip(row, choose(val), strict=True):
+            for axes, position in zip(row, chosen[dataset], strict=False):  # a data set may have fewer
                 image, truth, predicted = val.images[position], val.masks[position], labels[dataset][position]
-                axes.set(xticks=[], yticks=[])
-                axes.grid(False)
-                axes.spines[:].set_visible(False)
                 axes.imshow(_paint(image, truth, predicted, kind), interpolation="antialiased")
                 if kind == "slice":
                     axes.set_title(plain(val.index["slice"][position]), fontsize=6.5)
