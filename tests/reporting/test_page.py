@@ -87,6 +87,9 @@ def test_it_loads_without_a_word_and_its_controls_work(tmp_path, width):
         shown = await page.value(legend)
         ticks = "document.querySelector('[data-chart=acdc-dice] canvas').toDataURL()"
         whole = await page.value(ticks)
+        marks = "[...document.querySelectorAll('[data-chart=acdc-dice] .u-marker')]"
+        styles = await page.value(f"{marks}.map(mark => getComputedStyle(mark).borderTopStyle)")
+        assert styles[1:] == ["solid", "dashed"] * 2, "the legend shows which line is dashed"
         await page.key("+")
         await page.settle(0.3)
         near = await page.value(ticks)

@@ -10,8 +10,11 @@ for (const box of document.querySelectorAll("[data-chart]")) {
     paths: chart.points ? () => null : undefined, points: { show: chart.points, size: 7, fill: line.colour },
   }));
   const name = (unused, value) => (value == null ? "–" : chart.names ? chart.names[value] : value);
+  // The legend draws a line as the chart does.
+  const dash = (unused, index) => (chart.lines[index - 1].dash.length ? "dashed" : "solid");
+  box.classList.toggle("lines", !chart.points);
   const options = {
-    width: box.clientWidth, height: 280, legend: { live: true },
+    width: box.clientWidth, height: 280, legend: { live: true, markers: { dash } },
     scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1 } },
     axes: [
       { label: chart.x, incrs: [1, 2, 5, 10, 20, 50], values: chart.names ? (unused, ticks) => ticks.map(() => "") : undefined },
