@@ -431,3 +431,15 @@ def test_only_background_is_said(tmp_path, model, capsys):
     assert lines[0].startswith("warning: ")
     assert "a.nii.gz: background only" in lines[0]
     assert lines[1].startswith("warning: 2 more: ")
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_names_of_a_preview_lie_within_it(count):
+    """One slice's picture is 2.4 inches wide; its legend was cut at both sides."""
+    classes = ("background", "right ventricle", "myocardium", "left ventricle", "a name that is longer than one slice is wide")
+    image, labels = np.zeros((count, 8, 8)), np.ones((count, 8, 8), np.uint8)
+    figure = outputs.preview("a_scan_with_the_long_name_of_a_clinic_2024", ["p_" + 40 * "s"] * count, image, labels, classes)
+    figure.draw_without_rendering()
+    for written in (figure._suptitle, *figure.legends, *(axes.title for axes in figure.axes)):
+        box = written.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1

@@ -1,5 +1,6 @@
 """What a prediction leaves for a person: label maps, probabilities, volumes in ml, and a picture to look at."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from cedice.inference.label import turned
 from cedice.inference.results import names
 
 _SHOWN = 12  # slices
+_LETTERS, _MARK = 12, 8  # so many letters an inch; a mark of the legend and its gaps are as wide as so many
+_TITLE = 30  # letters in a line above a slice
 # Told apart by every kind of colour vision; background first, and never painted. After the last it starts anew.
 _COLOURS = ("#000000", "#EE7733", "#0077BB", "#33BBEE", "#EE3377", "#009988", "#CC3311")
 
@@ -74,7 +77,13 @@ def preview(title: str, titles: Sequence[str], image: np.ndarray, labels: np.nda
     columns = min(4, len(shown))
     lines = -(-len(shown) // columns)
     with mpl.rc_context({"font.size": 9, "text.parse_math": False}):  # a name may have a $
-        figure = Figure(figsize=(2.4 * columns, 2.5 * lines + 0.5), layout="constrained")
+        patches = [Patch(facecolor=_colour(label), label=name) for label, name in enumerate(classes) if label]
+        longest = max(len(printable(name)) for name in classes[1:])
+        width = max(2.4 * columns, (longest + _MARK) / _LETTERS)
+        ncols = min(4, len(patches), int(width * _LETTERS / (longest + _MARK)))
+        heading = textwrap.fill(printable(title), int(width * _LETTERS * 0.8))  # its letters are larger
+        rows = -(-len(patches) // ncols) + heading.count("\n")
+        figure = Figure(figsize=(width, 2.5 * lines + 0.3 + 0.2 * rows), layout="constrained")
         for axes in figure.subplots(lines, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, number in zip(figure.axes, shown, strict=False):
@@ -84,10 +93,9 @@ def preview(title: str, titles: Sequence[str], image: np.ndarray, labels: np.nda
                 inside = labels[number] == label
                 painted[inside] = 0.55 * painted[inside] + 0.45 * np.array(to_rgb(_colour(label)))
             axes.imshow(painted, interpolation="nearest")
-            axes.set_title(titles[number], fontsize=8)
-        patches = [Patch(facecolor=_colour(label), label=name) for label, name in enumerate(classes) if label]
-        figure.legend(handles=patches, loc="outside lower center", ncols=min(4, len(patches)), frameon=False)
-        figure.suptitle(printable(title))
+            axes.set_title(textwrap.fill(titles[number], _TITLE), fontsize=8)
+        figure.legend(handles=patches, loc="outside lower center", ncols=ncols, frameon=False)
+        figure.suptitle(heading)
     return figure
 
 
