@@ -10,6 +10,7 @@ Trainings run side by side, a core each (`--jobs`), which on a CPU does half as 
 
 import argparse
 import itertools
+import json
 import os
 import signal
 import sys
@@ -74,6 +75,10 @@ def repro(study: str, jobs: int) -> int:
             return status or processes.repro([(f"page@{study}", *(["mixture"] if namings else []))])
         own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
         groups = missing(project, study)
+        if groups and settings.hardware == "gpu" and not machine.gpu():
+            from cedice.training import hardware  # noqa: PLC0415  (loads PyTorch, which takes seconds)
+
+            hardware.require(study, settings.hardware)  # before DVC starts, and anything is downloaded
         try:
             status = _train(study, groups, f"{own}:", jobs, lambda group: _write(own, study, group, namings, reported_here))
             if groups and not status:
@@ -89,13 +94,14 @@ def repro(study: str, jobs: int) -> int:
 
 
 def missing(project: Params, study: str) -> list[Group]:
-    """What the study's record lacks. CediceError where other parameters than today's made what it has."""
+    """What the study's record lacks: of a data set that was obtained anew since, and is another, all trainings. CediceError
+    where other parameters than today's made what it has."""
     raw, settings = yaml12.read(Path("params.yaml")), project.study(study)
     groups: dict[tuple[tuple[str, ...], tuple[int, ...]], list[str]] = {}
     for dataset in settings.epochs:
         folder = paths.record(study) / dataset
         recorded = set()
-        if (folder / "runs.json").is_file():
+        if (folder / "runs.json").is_file() and not _other_data(study, dataset):
             recorded = {(row["loss"], row["seed"]) for row in record.runs(folder.parent, dataset)}
             then = yaml12.read(folder / "params.yaml")
             now = gather.parameters(raw, study, dataset)
@@ -112,6 +118,15 @@ def missing(project: Params, study: str) -> list[Group]:
             if seeds:
                 groups.setdefault((tuple(losses), seeds), []).append(dataset)
     return [Group(datasets, list(losses), list(seeds)) for (losses, seeds), datasets in groups.items()]
+
+
+def _other_data(study: str, dataset: str) -> bool:
+    """Whether what `download` obtained here holds other bytes than the data set that made the record."""
+    obtained = paths.source(study, dataset)
+    if not obtained.is_file():
+        return False
+    then, now = record.described(paths.record(study), dataset)["source"], json.loads(obtained.read_text(encoding="utf-8"))
+    return then["sha256"] != now["sha256"]
 
 
 def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Callable[[Group], None]) -> int:
