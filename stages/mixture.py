@@ -11,7 +11,7 @@ from cedice.files import replacing, save_figure, write_csv, write_json
 from cedice.mixture.model import named_by_labels, named_by_rule
 from cedice.paper import titles
 from cedice.pipeline.stage import Job, run
-from cedice.reporting.samples import predictions
+from cedice.reporting.samples import choose, counted, predictions
 
 
 def write(job: Job) -> None:
@@ -32,7 +32,7 @@ def write(job: Job) -> None:
     with replacing(paths.mixture(job.study, job.dataset, naming), folder=True) as new:
         write_csv(new / "counts.csv", counts)
         write_json(new / "choice.json", [each.described() for each in tried])
-        title = f"Five validation slices, no network: {told} ({job.note})"
+        title = f"{counted([len(choose(validation))])}, no network: {told} ({job.note})"
         save_figure(predictions({job.dataset: validation}, {job.dataset: labels}, title), new / "samples.jpg")
     print(f"{told}: {len(mixture.labels)} components of {', '.join(mixture.names)}, Dice foreground {values['foreground']:.4f}")
 

@@ -12,7 +12,7 @@ from cedice.files import read_arrays, replacing, save_figure
 from cedice.params import LOSSES
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
-from cedice.reporting.samples import predictions
+from cedice.reporting.samples import choose, counted, predictions
 
 
 def samples(job: Job) -> None:
@@ -26,7 +26,8 @@ def samples(job: Job) -> None:
                 for dataset in job.datasets
             }
             labels = {dataset: _labels(job, file, dataset, validation[dataset]) for dataset, file in files.items()}
-            title = f"Figure {number}. Five validation slices, α = {job.alphas[loss]} ({job.note}, first seed, averaged)"
+            slices_shown = counted(len(choose(val)) for val in validation.values())
+            title = f"Figure {number}. {slices_shown}, α = {job.alphas[loss]} ({job.note}, first seed, averaged)"
             save_figure(predictions(validation, labels, title), new / f"figure{number}.jpg")
     print(f"Figures 2 and 3 in {paths.samples(job.study)}")
 

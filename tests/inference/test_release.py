@@ -58,16 +58,14 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(ran):
     before = Path("m.safetensors").read_bytes(), card
     release("demo", "covid19", "ce_dl", "0", "-o", "m.safetensors")
     assert (Path("m.safetensors").read_bytes(), Path("m.md").read_text(encoding="utf-8")) == before
-    counts, table = paths.counts(TRAINING, "averaged"), paths.counts(TRAINING, "averaged").read_text()
-    for there, line in (
-        (table[:-20], "not a table of counts|do not add up|has rows for"),
-        (None, "is not here; run the study"),
-    ):
-        counts.write_text(there) if there else counts.unlink()  # damaged; and as before the evaluation
+    recorded = paths.record("demo") / "covid19/runs.json"
+    table = recorded.read_text()
+    for there, line in ((table[:-20], "not a record of trainings"), (None, "is not here; run the study")):
+        recorded.write_text(there) if there else recorded.unlink()  # damaged; and as before the study ran
         with pytest.raises(CediceError, match=line):
             release("demo", "covid19", "ce_dl", "0", "-o", "new/n.safetensors")
         assert not list(Path("new").glob("*"))
-    counts.write_text(table)
+    recorded.write_text(table)
     Path("notes.md").write_text("mine")
     with pytest.raises(CediceError, match=r"notes.md: no card of a model"):
         release("demo", "covid19", "ce_dl", "0", "-o", "notes.safetensors")

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from cedice.evaluation import runs
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PAGES = {page.parent.name: page for page in sorted(ROOT.glob("reports/*/index.html"))}  # the demo's once it is made
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian: apt-get install chromium)")
@@ -102,7 +104,9 @@ def test_it_loads_without_a_word_and_its_controls_work(tmp_path, width):
         return shown
 
     shown = browser.visit(CHROMIUM, PAGES["small"], width, tmp_path / "profile", use)
-    history = pd.read_csv(ROOT / "reports/small/record/acdc/history.csv").query("epoch == 2").groupby("loss").mean()
-    conventions = ("with_background", "foreground")
-    values = [history.loc[loss, f"dice_{convention}"] for loss in ("ce", "ce_dl") for convention in conventions]
+    last = runs.load(ROOT / "reports/small/record", ["acdc"])["last"]
+    losses = [
+        pd.concat([run.history.iloc[1] for key, run in last.items() if key[1] == loss], axis=1) for loss in ("ce", "ce_dl")
+    ]
+    values = [loss.loc[f"dice_{convention}"].mean() for loss in losses for convention in ("with_background", "foreground")]
     assert shown == ["2", *(f"{value:.4f}" for value in values)]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from cedice.analysis.compared import EQUAL, WITHIN
+from cedice.analysis.compared import EQUAL, TOO_FEW, WITHIN
+from cedice.analysis.statistics import LEVEL, limits
 from cedice.analysis.verdict import SMALL, STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
@@ -24,7 +25,8 @@ pixels.{third} The first table asks whether other trainings would show the same 
 others: not testable.{folds} Each p is corrected by Holm within its family: Dice on every data set is primary, all else
 secondary. Confirmed or contradicted: the corrected p is below 0.05. Within the margin, and no difference that matters: the 90 %
 interval lies within ± the margin, a convention that `params.yaml` states; of two differences that are alike one may lie within
-it and the other not. The detectable difference would have been found with 80 % power at the level of Holm's first step, so that
+it and the other not. Too few to tell: neither, with fewer than three trainings a loss (or folds), or ten units. The
+detectable difference would have been found with 80 % power at the level of Holm's first step, so that
 "not confirmed" says how much could have been overlooked; it takes the spreads as they were measured.{paper} What
 describes these very trainings on other patients or slices is a bootstrap of these (with folds, of the patients of each), and,
 without folds, Wilcoxon's signed-rank test. It decides nothing, for other trainings differ.{chance} Figures 4 to {last} lie
@@ -115,7 +117,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     """The table of verdicts; ``beside``: those of the last epoch, by data set and measure, for a column of their own."""
     named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
-    heads += ["95 % interval", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
+    heads += ["95 % interval", "p (Holm)", "90 % interval", "margin", "detectable difference, 80 % power"] if tested else []
     heads += [
         "n",
         *(["the paper"] if papers else []),
@@ -125,7 +127,8 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     for row in rows:
         verdict = f"**{row['verdict']}**" + (": one training" if row["verdict"] == "not testable" else "")
         cells = [named[row["dataset"]], row["statement"], verdict, number(row["mean"], "+")]
-        numbers = [interval(row["low"], row["high"]), number(row["p"], digits=".3g"), f"{row['margin']:g}"]
+        numbers = [interval(row["low"], row["high"]), number(row["p"], digits=".3g")]
+        numbers += [interval(*limits(row["mean"], row["error"], row["freedom"], 2 * LEVEL)), f"{row['margin']:g}"]
         numbers.append(number(row["detectable"]))
         cells += [*(numbers if tested else []), units(row)]
         cells += [number(row["paper"], "+")] if papers else []
@@ -141,7 +144,7 @@ def _tested(rows: list[dict[str, Any]], name: str, tails: dict[str, float | None
     seeds = rows[0]["seeds"]
     groups: dict[str, list[str]] = {}
     order = ["confirmed", "contradicted"]
-    order = [*order, *(f"{verdict}{WITHIN}" for verdict in order), EQUAL, "not confirmed", "not measured"]
+    order = [*order, *(f"{verdict}{WITHIN}" for verdict in order), EQUAL, "not confirmed", TOO_FEW, "not measured"]
     for row in rows:
         groups.setdefault(row["verdict"], []).append(row["statement"])
     sentences = [f"{group.capitalize()}: that the Dice term {', '.join(groups[group])}." for group in order if group in groups]
