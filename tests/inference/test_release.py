@@ -20,6 +20,7 @@ from cedice.files import read_arrays
 from cedice.inference import model_file, released
 from cedice.inference.label import label
 from cedice.paths import Training
+from cedice.tables import read_table
 
 TRAINING = Training("demo", "covid19", "ce_dl", 0)
 
@@ -41,8 +42,8 @@ def test_a_training_becomes_a_model_that_predicts_as_it_was_evaluated(ran):
     means = {}
     for threshold in THRESHOLDS:
         found, _ = label(model, Scan(Path("val.nii"), "val", val.images, None), "", "float32", False, float(threshold))
-        both = [(each, found[rows] == 1, val.masks[rows] == 1) for each, rows in val.index.groupby("patient").groups.items()]
-        means[threshold] = np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for _, a, b in both])
+        both = [(found[rows] == 1, val.masks[rows] == 1) for rows in val.index.groupby("patient").groups.values()]
+        means[threshold] = np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in both if a.any() or b.any()])
     expected = Own(max(means, key=means.get), round(max(means.values()), 4), round(means[0.5], 4), len(both))
     assert model.own == expected
     card = Path("m.md").read_text(encoding="utf-8")

@@ -89,7 +89,7 @@ class Results:
                 self._merge(new / VOLUMES, name, sizes)
                 origin = name, of_scan, self.model, self._model_sha256, str(self.threshold)
                 rows = [_Written(file, digest, *origin) for file, digest in hashes.items()]
-                rows.append(_Written(VOLUMES, sha256(new / VOLUMES), "", ""))
+                rows.append(_Written(VOLUMES, sha256(new / VOLUMES), "", "", threshold=""))
                 kept = [row for row in listed if row.scan != name and row.file not in {VOLUMES, *hashes}]
                 with uninterrupted():
                     with replacing(new / MANIFEST) as file:
