@@ -50,8 +50,10 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(table: pd.DataFrame) -> float:
-    """The threshold of the highest mean over the patients of `scores`; the lowest of several."""
-    return float(THRESHOLDS[int(np.argmax(table.mean().to_numpy()))])
+    """The threshold of the highest mean over the patients of `scores`; of several the one nearest to 0.5."""
+    means = table.mean().to_numpy()
+    highest = THRESHOLDS[means == np.nanmax(means)]
+    return float(highest[np.abs(highest - HALF).argmin()])
 
 
 def own(table: pd.DataFrame) -> Own:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from cedice.analysis.decision import QUESTIONS
 from cedice.paper import LOSS_COLOURS, LOSS_TITLES, READOUT_TITLES, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, table, wrapped
 
 _ABOUT = """Foreground Dice per patient (per slice, where patients are unknown). A calibrated network's Dice is highest at a
@@ -93,7 +93,7 @@ def figure(curves: pd.DataFrame, judged: pd.DataFrame, note: str, readout: str) 
                 height = np.interp(own, line["threshold"], line["mean"])
                 axes.plot(own, height, color=colour, marker="v", markersize=7, linestyle="none")
             top = of["mean"].max()
-            axes.set(xlabel="threshold", ylabel="foreground Dice", title=plain(name))
+            axes.set(xlabel="threshold", ylabel="foreground Dice", title=name)
             axes.set(xlim=(0, 1), ylim=(max(top - 0.2, 0), top + 0.02))
         handles = [Line2D([], [], color=LOSS_COLOURS[loss], label=LOSS_TITLES[loss]) for loss in LOSSES]
         handles.append(Line2D([], [], color="#444444", marker="v", linestyle="none", label="its own threshold, t*"))

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from cedice.analysis.difference import NEITHER, QUALITY, UNTESTABLE, Answer, answer
 from cedice.evaluation.runs import decisive
 from cedice.paper import READOUT_TITLES, titles
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, wrapped
 
 _COLOURS = {"last": "#999999", "averaged": "#0072B2"}
@@ -84,7 +84,7 @@ def figure(differences: pd.DataFrame, note: str, margin: float) -> Figure:
                 axes.plot(part["epoch"], part["mean"], color=colour, linewidth=1.4)
                 axes.fill_between(part["epoch"], part["low"], part["high"], color=colour, alpha=0.2, linewidth=0)
             seeds = counted(int(chosen["seeds"].iloc[0]), "seed")
-            axes.set(xlabel="epoch", title=plain(f"{name} ({seeds})"), ylabel="foreground Dice, CE + DL minus CE")
+            axes.set(xlabel="epoch", title=f"{name} ({seeds})", ylabel="foreground Dice, CE + DL minus CE")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_ylim(*_limits(chosen, margin))
         present = dict.fromkeys(differences["readout"])

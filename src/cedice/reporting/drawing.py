@@ -20,11 +20,6 @@ STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "
 _LETTERS, _MARK = 13, 6  # about so many letters an inch; a mark of the legend and its gaps are as wide as so many
 
 
-def plain(text: str) -> str:
-    """``text`` as it is: without this, what stands between two dollar signs is drawn as a formula, or fails as one."""
-    return text.replace("$", r"\$")
-
-
 def finish(figure: Figure, handles: Sequence[Artist], title: str) -> Figure:
     """Legend below, title above; both in as many lines as the figure's width asks for."""
     width = int(figure.get_figwidth() * _LETTERS)
@@ -33,7 +28,7 @@ def finish(figure: Figure, handles: Sequence[Artist], title: str) -> Figure:
             lines = math.ceil(sum(len(str(handle.get_label())) + _MARK for handle in handles) / width)
             ncols = math.ceil(len(handles) / lines)
             figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False)
-        figure.suptitle(plain(textwrap.fill(title, width)), fontsize=10)
+        figure.suptitle(textwrap.fill(title, width), fontsize=10)
     return figure
 
 

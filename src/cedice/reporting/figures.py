@@ -17,7 +17,7 @@ from cedice.analysis.response import Points
 from cedice.metrics import LAST_EPOCHS
 from cedice.paper import LOSS_COLOURS, METRIC_TITLES, READOUT_TITLES, alpha_title, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, curve, finish, log_scale, loss_lines, plain
+from cedice.reporting.drawing import STYLE, curve, finish, log_scale, loss_lines
 
 Histories = dict[str, dict[str, list[pd.DataFrame]]]  # by network and loss, one a seed
 
@@ -82,7 +82,7 @@ def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str,
                 shares = [table["errors"] / table["pixels"].clip(lower=1) for table in tables]
                 curve(axes, tables[0]["distance"], shares, color=LOSS_COLOURS[loss], linewidth=1.4)
             axes.axvline(0, color="#888888", linewidth=0.8)
-            axes.set(xlabel="distance to the true border, pixels (inside negative)", title=plain(named[dataset]))
+            axes.set(xlabel="distance to the true border, pixels (inside negative)", title=named[dataset])
             axes.set_ylabel("share of wrong pixels")
             axes.set_ylim(bottom=0)
     return finish(figure, loss_lines(alphas), title)
@@ -101,7 +101,7 @@ def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
                 axes.errorbar(places + side, rows[f"{loss}_mean"], rows[f"{loss}_std"], fmt="none", color="#222222", capsize=2)
             bins = rows["pixels"].str.replace(" and more", "+")
             axes.set_xticks(places, [f"{size}\n{n} targets" for size, n in zip(bins, rows["n"], strict=True)])
-            axes.set(xlabel="pixels of the target", ylabel="Dice", title=plain(named[dataset]), ylim=(0, 1))
+            axes.set(xlabel="pixels of the target", ylabel="Dice", title=named[dataset], ylim=(0, 1))
         handles = [Patch(color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in LOSSES]
     return finish(figure, handles, title)
 
@@ -133,5 +133,5 @@ def response(points: dict[str, Points], title: str) -> Figure:
                     x = place + step / 4 * (np.arange(len(of_alpha)) - (len(of_alpha) - 1) / 2)
                     axes.errorbar(x, of_alpha, spread, fmt=marker, color=colour, markersize=4, linewidth=0.8, mfc="none")
             axes.set_xticks(range(len(alphas)), [alpha_title(alpha) for alpha in alphas])
-            axes.set(xlabel="α", ylabel="foreground Dice", title=plain(named[dataset]))
+            axes.set(xlabel="α", ylabel="foreground Dice", title=named[dataset])
     return finish(figure, axes.get_legend_handles_labels()[0], title)

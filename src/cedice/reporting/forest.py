@@ -17,7 +17,7 @@ from cedice.analysis.statistics import LEVEL, limits
 from cedice.analysis.verdict import STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import READOUT_TITLES, titles
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import counted, number
 
 # Told apart by every kind of colour vision, and by their shapes without any.
@@ -69,7 +69,7 @@ def forest(table: pd.DataFrame, note: str) -> Figure:
             for axes, (unit, measures) in zip(panels, _PANELS.items(), strict=True):
                 _panel(axes, unit, *([of[each] for each in measures if each in of] for of in (rows, lasts)))
             units = counted(max(row["units"] for row in rows.values()), rows["dice"]["unit"])
-            panels[0].set_title(plain(f"{name} ({units})"))
+            panels[0].set_title(f"{name} ({units})")
     present = {verdict.removesuffix(WITHIN) for verdict in table["verdict"]}
     handles: list[Artist] = [Line2D([], [], label=verdict, **style) for verdict, style in _MARKS.items() if verdict in present]
     if table["low"].notna().any():

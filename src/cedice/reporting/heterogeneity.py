@@ -13,7 +13,7 @@ from cedice.analysis.heterogeneity import Heterogeneity
 from cedice.analysis.statistics import LEVEL
 from cedice.paper import LOSS_TITLES, NETWORK_TITLES, READOUT_TITLES, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, spread, table, wrapped
 
 _TITLE = "# Is the Dice term's effect the same in other networks?"
@@ -123,7 +123,7 @@ def forest(rows: pd.DataFrame, margin: float, readout: str) -> Figure:
                 )
             axes.set_yticks(range(len(of)), [NETWORK_TITLES[row["network"]] for row in of])
             axes.set_ylim(len(of) - 0.4, -0.6)
-            axes.set(xlabel="CE + DL minus CE (foreground Dice); right is better", title=plain(name))
+            axes.set(xlabel="CE + DL minus CE (foreground Dice); right is better", title=name)
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.grid(axis="y", visible=False)
     title = f"The Dice term's effect by network, 95 % intervals (network: {READOUT_TITLES[readout]}; green: margin)"

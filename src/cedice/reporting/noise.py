@@ -13,7 +13,7 @@ from cedice.analysis.verdict import PRIMARY
 from cedice.metrics import LAST_EPOCHS
 from cedice.paper import LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, titles
 from cedice.params import LOSSES
-from cedice.reporting.drawing import STYLE, finish, log_scale, plain
+from cedice.reporting.drawing import STYLE, finish, log_scale
 from cedice.reporting.markdown import networks, number, table, title, wrapped
 
 SCHEDULES, BUDGET = "Schedule and network", "The noise budget"
@@ -180,7 +180,7 @@ def figure(budget: pd.DataFrame, note: str) -> Figure:
                 axes.plot(places, adds.where(adds > 0), mark, color=colour)
             axes.plot(places, rows["error"], "_", color="#222222", markersize=22)
             labels = [
-                f"{plain(named[row['dataset']])}\n{READOUT_TITLES[row['readout']]}\n{row['seeds']:.0f} × {row['units']:.0f}"
+                f"{named[row['dataset']]}\n{READOUT_TITLES[row['readout']]}\n{row['seeds']:.0f} × {row['units']:.0f}"
                 for row in rows.to_dict("records")
             ]
             axes.set_xticks(places, labels, fontsize=min(7, 24 / max(len(rows), 1)))

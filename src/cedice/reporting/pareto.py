@@ -8,7 +8,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from cedice.analysis.pareto import COSTS
 from cedice.paper import NETWORK_TITLES, READOUT_TITLES, titles
-from cedice.reporting.drawing import STYLE, finish, plain
+from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import number, spread, table, wrapped
 
 REAL_TIME = 1000 / 30  # milliseconds
@@ -60,7 +60,7 @@ def plot(points: pd.DataFrame) -> Figure:
                     axes.plot(its[cost], its["dice"], marker, color="#0072B2", markersize=5)
                 if cost.endswith("_ms"):
                     axes.axvline(REAL_TIME, color="#D55E00", linewidth=0.9, linestyle="--")
-                axes.set(xscale="log", xlabel=told, ylabel="foreground Dice", title=plain(title))
+                axes.set(xscale="log", xlabel=told, ylabel="foreground Dice", title=title)
                 axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
                 axes.xaxis.set_major_formatter(EngFormatter(sep="") if cost == "parameters" else "{x:g}")
                 axes.xaxis.set_minor_formatter(NullFormatter())

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from cedice.data.slices import Slices
 from cedice.paper import titles
-from cedice.reporting.drawing import STYLE, plain
+from cedice.reporting.drawing import STYLE
 
 SAMPLES = 5
 _OUTCOMES = {"correct": "#228833", "missed": "#EE7733", "too much": "#AA3377"}
@@ -60,11 +60,11 @@ def predictions(validation: dict[str, Slices], labels: dict[str, np.ndarray], ti
                 image, truth, predicted = val.images[position], val.masks[position], labels[dataset][position]
                 axes.imshow(_paint(image, truth, predicted, kind), interpolation="antialiased")
                 if kind == "slice":
-                    axes.set_title(plain(val.index["slice"][position]), fontsize=6.5)
-            row[0].set_ylabel(f"{plain(named[dataset])}\n{kind}", fontsize=8)
+                    axes.set_title(val.index["slice"][position], fontsize=6.5)
+            row[0].set_ylabel(f"{named[dataset]}\n{kind}", fontsize=8)
         handles = [Patch(color=colour, label=name) for name, colour in _OUTCOMES.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, title="prediction against truth")
-        figure.suptitle(plain(title), fontsize=10)
+        figure.suptitle(title, fontsize=10)
     return figure
 
 
