@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from cedice import files
+from cedice.analysis.verdict import STATEMENTS
 from cedice.data.slices import Slices
 from cedice.evaluation.runs import Run
 from cedice.metrics import CONVENTIONS, METRICS
@@ -36,7 +37,15 @@ def judged() -> pd.DataFrame:
     rows = []
     for (dataset, verdict), (measure, mean) in itertools.product(verdicts.items(), means.items()):
         half = 0.01 if verdict == "confirmed" else np.nan
-        row = {"dataset": dataset, "measure": measure, "unit": "patient", "units": 5, "mean": mean, "paper": np.nan}
+        row = {
+            "dataset": dataset,
+            "measure": measure,
+            "statement": STATEMENTS[measure][0],
+            "unit": "patient",
+            "units": 5,
+            "mean": mean,
+            "paper": np.nan,
+        }
         row |= {"low": mean - half, "high": mean + half, "verdict": "not measured" if np.isnan(mean) else verdict}
         row |= {"error": half / 2.776, "freedom": 4.0 if half > 0 else np.nan, "margin": 0.02}
         rows.append(row)

@@ -1,5 +1,7 @@
 """Table 1: the numbers are those of the counts, the arrows tell the truth, synthetic data is called synthetic."""
 
+import itertools
+
 import pandas as pd
 import pytest
 
@@ -15,6 +17,7 @@ from cedice.reporting import table1 as reported
 
 UNITS = {"acdc": "patient", "covid19": "slice"}
 ONE = dict.fromkeys(UNITS, 1)  # no folds
+OWN = dict.fromkeys(itertools.product(UNITS, LOSSES), dict.fromkeys(METRICS, (0.5, 0.01)))  # at thresholds of their own
 RECORD = {
     "device": "a test",
     "versions": {"torch": "2"},
@@ -26,7 +29,7 @@ RECORD = {
 
 
 def markdown(summary: dict, runs: Runs, study: str, synthetic: bool, alpha: float) -> str:
-    return reported.markdown({"last": summary}, runs, {}, study, synthetic, alpha, UNITS, ONE)
+    return reported.markdown({"last": summary}, runs, {}, study, synthetic, alpha, UNITS, ONE, OWN)
 
 
 def counts_with(wrong: int, classes: int) -> pd.DataFrame:
@@ -158,9 +161,11 @@ def test_both_networks_stand_in_the_table_and_the_paper_beside_the_last_epoch_al
     rows = table1.csv_rows(tables, {}).set_index("readout")
     assert rows.loc["last", "paper"].notna().sum() == 12
     assert rows.loc["averaged", "paper"].isna().all()
-    text = reported.markdown(tables, last, {}, "small", False, 1, UNITS, ONE)
+    text = reported.markdown(tables, last, {}, "small", False, 1, UNITS, ONE, OWN)
     assert "| the paper | last epoch | CE |" in text
-    assert text.count("| averaged | CE |") == 2 * 2  # of Table 1 and of the last epochs, in both averages
+    assert (
+        text.count("| averaged | CE |") == 2 * 2 + 1
+    )  # of Table 1 and the last epochs, in both averages; at its own threshold
     assert text.count("ours minus the paper's | last epoch |") == 2
     assert "seed by seed | averaged | " in text
     assert "are from before the averaged network" not in text
@@ -183,7 +188,7 @@ def test_a_mixture_is_a_row_without_spread():
     mixtures = {"labels": {"covid19": Fitted(values, chosen)}}
     runs = runs_with(20, 10)
     tables = {"last": table1.summary(runs, "last")}
-    text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS, ONE)
+    text = reported.markdown(tables, runs, mixtures, "small", False, 1, UNITS, ONE, OWN)
     row = f"| ours, foreground only | mixture | {NAMING_TITLES['labels']} | 0.6667 | 0.5000 | 0.2500 | – | – | – |"
     assert row in text
     assert "Components named by labels: COVID-19 3 of intensity and position." in " ".join(text.split())
@@ -197,7 +202,7 @@ def test_a_mixture_is_a_row_without_spread():
 def test_a_training_of_a_fold_is_told_apart_from_one_of_all_patients():
     runs = runs_with(20, 10)
     found = {"last": table1.summary(runs, "last")}
-    text = " ".join(reported.markdown(found, runs, {}, "recipe", False, 1, UNITS, ONE | {"acdc": 5}).split())
+    text = " ".join(reported.markdown(found, runs, {}, "recipe", False, 1, UNITS, ONE | {"acdc": 5}, OWN).split())
     assert "On ACDC each training validates one fold of the patients" in text
     assert "compares the folds' means, with 4 degrees of freedom." in text
     assert "one fold" not in markdown(found["last"], runs, "small", False, 1)
@@ -205,9 +210,9 @@ def test_a_training_of_a_fold_is_told_apart_from_one_of_all_patients():
 
 def test_what_the_paper_lacks_is_not_held_against_it():
     runs = {("mine", *key[1:]): run for key, run in runs_with(20, 10).items() if key[0] == "acdc"}
-    text = reported.markdown(
-        {"last": table1.summary(runs, "last")}, runs, {}, "own", False, 1, {"mine": "patient"}, {"mine": 1}
-    )
+    own = {("mine", loss): OWN["acdc", loss] for loss in LOSSES}
+    units, folds = {"mine": "patient"}, {"mine": 1}
+    text = reported.markdown({"last": table1.summary(runs, "last")}, runs, {}, "own", False, 1, units, folds, own)
     assert "paper" not in text
     assert "1 training (seed 0)" in text
     assert "| 1 slice, 1 patient |" in text
