@@ -20,7 +20,6 @@ from cedice.files import read_arrays
 from cedice.inference import model_file, released
 from cedice.inference.label import label
 from cedice.paths import Training
-from cedice.tables import read_table
 
 TRAINING = Training("demo", "covid19", "ce_dl", 0)
 
