@@ -14,7 +14,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from PIL import Image
@@ -22,7 +21,7 @@ from PIL import Image
 from cedice import paths
 from cedice.evaluation.runs import Runs, decisive
 from cedice.paper import NAMING_TITLES, READOUT_TITLES, TABLE_1, titles
-from cedice.reporting import charts, samples
+from cedice.reporting import charts
 from cedice.reporting.markdown import SYNTHETIC
 from cedice.reporting.noise import BUDGET, SCHEDULES
 
@@ -54,7 +53,7 @@ def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: boo
         _section("curves", "Over the epochs", charts=charts.curves(by_readout)),
         _section("difference", "Quality or speed?", _markdown(folder / "difference.md", opened=("How to read this",))),
         _section("noise", "Where the noise comes from", _markdown(folder / "noise.md", opened=(SCHEDULES, BUDGET))),
-        _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, runs, alpha)),
+        _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
         *_mixtures(study, list(dict.fromkeys(dataset for dataset, _, _ in runs))),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
         _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),
@@ -98,22 +97,15 @@ def _mixtures(study: str, datasets: list[str]) -> list[dict]:
     return [_section("mixtures", "Without a network: Gaussian mixtures", "".join(figures))] if figures else []
 
 
-def _compared(study: str, runs: Runs, alpha: float) -> dict[str, str]:
-    first: dict[str, pd.DataFrame] = {}
-    for (dataset, _, _), run in runs.items():
-        first.setdefault(dataset, run.counts)
-    true = [counts[(counts["class"] > 0) & (counts["tp"] + counts["fn"] > 0)] for counts in first.values()]
-    numbers = [(part if len(part) else counts)["slice"].nunique() for part, counts in zip(true, first.values(), strict=True)]
-    slices = samples.counted(numbers)
+def _compared(study: str, alpha: float) -> dict[str, str]:
     over, under = (_picture(paths.samples(study) / f"figure{number}.jpg") for number in (2, 3))
     return {
         "over": over,
         "under": under,
         "left": "without the Dice term (α = 0)",
         "right": f"with it (α = {alpha:g})",
-        "slices": slices,
-        "caption": f"{slices} of each data set, at evenly spaced ranks of foreground size; move the line with the "
-        "slider, or with ← and → once it has the focus. Figures 2 and 3 of the study.",
+        "caption": "Up to five validation slices of each data set, at evenly spaced ranks of foreground size; move the line "
+        "with the slider, or with ← and → once it has the focus. Figures 2 and 3 of the study.",
     }
 
 
