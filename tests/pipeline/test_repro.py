@@ -147,11 +147,11 @@ def test_make_twice_at_once_the_second_waits_and_another_seed_is_trained_once(ra
 
 @pytest.mark.slow
 def test_killed_in_the_midst_tracked_files_are_whole_and_the_next_run_heals(ran, edit_params):
-    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 60})
+    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 20})
     (ran / RECIPE / "record").rename(ran / "elsewhere")  # trained anew, as the line about other parameters says
     commit(ran, "A longer recipe")
     process = begin(ran)
-    until(process, "epoch 1/60")
+    until(process, "epoch 1/20")
     process.kill()
     process.wait()
     assert changed(ran) <= {str(RECIPE / "dvc.lock")}
@@ -169,7 +169,7 @@ def test_killed_in_the_midst_tracked_files_are_whole_and_the_next_run_heals(ran,
 
 @pytest.mark.slow
 def test_a_signal_to_make_leaves_no_process_and_the_next_run_goes_on(ran, edit_params):
-    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 60})
+    edit_params(ran, {"recipe.seeds": [0, 1], "recipe.epochs.covid19": 20})
     (ran / RECIPE / "record").rename(ran / "elsewhere")
     commit(ran, "A longer recipe")
     for number in ("TERM", "INT"):
