@@ -110,12 +110,17 @@ def _old(
     same_data = (
         before["slices"] == described["slices"]
         and before["source"]["sha256"] == described["source"]["sha256"]  # it may have come from another place
-        and read_table(record.file(target, "slices")).equals(index.reset_index(drop=True))
+        and _ordered(read_table(record.file(target, "slices"))).equals(_ordered(index))
     )
     others = [(row["loss"], row["seed"]) for row in record.runs(target.parent, target.name)]
     others = [key for key in others if key not in here]
     stay = [key for key in others if key in wanted and same_data and differing(then, parameters, key[0]) is None]
     return stay, [key for key in others if key not in stay]
+
+
+def _ordered(index: pd.DataFrame) -> pd.DataFrame:
+    """Of folds an index may come fold by fold."""
+    return index.sort_values("slice").reset_index(drop=True)
 
 
 def _other(loss: str) -> str:
