@@ -208,7 +208,7 @@ def test_a_value_is_the_one_that_dvc_reads(tmp_path, before, after, key, value):
         ("datasets:\n", MINE.format("{background: 0, 1: 1}"), ": datasets.mine.classes.1: must be text, in quotes, not 1"),
         ("datasets:\n", MINE.format("{background: 0, true: 1}"), "classes.true: must be text, in quotes, not true"),
         ("datasets:\n", MINE.format("{background: 0, a: '1'}"), ".a: must be a whole number or be a list in brackets, not '1'"),
-        ("datasets:\n", MINE.format("{a: 0, a: 2}"), ", line 198: a stands twice, first in line 198; take one away"),
+        ("datasets:\n", MINE.format("{a: 0, a: 2}"), ", line 199: a stands twice, first in line 199; take one away"),
         ("datasets:\n", MINE.format("{a: 0}").replace("path: set", r'path: "\udcfc"'), ".mine.path: must be UTF-8: rename"),
         ("    batch_size: 4", "    batch_size: 4\n    batch_size: 8", "line 56: batch_size stands twice, first in line 55"),
         ("kind: phantom", "kind: internet", ": demo.source.kind: must be one of 'phantom', 'archive', not 'internet'"),

@@ -94,11 +94,11 @@ def test_a_family_is_corrected_by_itself_and_a_predicted_sign_decides_the_word()
 @pytest.mark.parametrize(
     ("units", "seeds", "folds", "verdicts"),
     [
-        (10, 3, np.nan, ["confirmed, but too small to matter", "no difference that matters", "not confirmed"]),
+        (10, 3, np.nan, ["confirmed, within the margin", "no difference that matters", "not confirmed"]),
         (9, 5, np.nan, ["confirmed", "too few to tell", "too few to tell"]),
         (50, 2, np.nan, ["confirmed", "too few to tell", "too few to tell"]),
         (50, 4, 2.0, ["confirmed", "too few to tell", "too few to tell"]),  # two trainings of each of two folds
-        (50, 5, 5.0, ["confirmed, but too small to matter", "no difference that matters", "not confirmed"]),
+        (50, 5, 5.0, ["confirmed, within the margin", "no difference that matters", "not confirmed"]),
     ],
 )
 def test_of_few_units_or_trainings_a_clear_difference_alone_is_told(units, seeds, folds, verdicts):

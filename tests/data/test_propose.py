@@ -217,7 +217,7 @@ def test_the_background_is_the_most_frequent_value_and_asked_for_unless_0(tmp_pa
 def test_a_value_that_no_label_can_have(tmp_path):
     for number in range(3):
         put(tmp_path, f"images/{number}.nii.gz", f"masks/{number}.nii.gz")
-        volume(tmp_path / f"masks/{number}.nii.gz", np.array([[[0, 2**32 - 1]]], np.uint32))
+        volume(tmp_path / f"masks/{number}.nii.gz", np.array([[[0], [2**32 - 1]], [[0], [0]]], np.uint32))
     with pytest.raises(CediceError, match=r"masks/0\.nii\.gz: holds 4294967295, too large for a label; export the mask"):
         propose(tmp_path)
 

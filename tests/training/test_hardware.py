@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from cedice import machine
 from cedice.errors import CediceError
 from cedice.training import hardware
 
@@ -29,7 +30,8 @@ def test_threads_keep_within_a_containers_quota(tmp_path, monkeypatch, text, thr
     quota, before = tmp_path / "cpu.max", torch.get_num_threads()
     if text:
         quota.write_text(text)
-    monkeypatch.setattr(hardware, "_QUOTA", quota)
+    monkeypatch.setattr(machine, "_QUOTA", quota)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: range(before))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     try:
         hardware.tune()
