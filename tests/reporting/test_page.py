@@ -75,7 +75,8 @@ def test_it_loads_without_a_word_and_its_controls_work(tmp_path, width):
         await page.settle(0.3)
         wide = "[...document.querySelectorAll('.scroll')].filter(table => table.scrollWidth > table.clientWidth + 4)"
         assert await page.value(f"{wide}.every(table => table.classList.contains('cut'))"), "what is cut says so"
-        assert (await page.value(f"{wide}.length") == 0) == (width == 1280), "no table is cut on a desk"
+        cut = await page.value(f"{wide}.length")
+        assert cut <= 1 if width == 1280 else cut > 1, "on a desk the verdict's table alone is cut"
         # The slider moves the line between the two losses, by keyboard too.
         await page.value("document.getElementById('reveal').focus()")
         for _ in range(5):
