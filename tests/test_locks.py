@@ -1,11 +1,20 @@
 """Locks and scratch folders of processes that live, wait and are killed."""
 
+import itertools
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
+import pytest
+
+from cedice import locks
 from cedice.locks import clear, locked, scratch
 
 # Each says "there" once it is so far, and stays until it is killed or its input ends.
@@ -87,3 +96,42 @@ def test_only_what_a_killed_process_left_is_cleared(tmp_path):
         (tmp_path / ".x-1.part").mkdir()  # of a process that was killed before it had its lock
         clear(tmp_path, ".x-")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("half", ["made", "removed"])
+def test_ctrl_c_at_any_line_of_a_scratch_folder_leaves_nothing(tmp_path, half):
+    """But for the lines around the two blocks that wait: those of `scratch` itself and of `uninterrupted`."""
+    for number in itertools.count():
+        interrupt = Interrupt(number)
+        with suppress(KeyboardInterrupt):
+            try:
+                sys.settrace(interrupt if half == "made" else None)
+                with locks.scratch(tmp_path, "x-") as new:
+                    sys.settrace(None)
+                    (new / "file").write_text("something")
+                    sys.settrace(interrupt if half == "removed" else None)
+            finally:
+                sys.settrace(None)
+        assert not list(tmp_path.iterdir()), f"interrupted at line {number}"
+        if interrupt.left >= 0:
+            break
+    assert number > 10
+
+
+class Interrupt:
+    """A trace function that presses Ctrl-C at the given line of those that make and remove scratch folders."""
+
+    FILES = (locks.__file__, tempfile.__file__, shutil.__file__)
+
+    def __init__(self, number: int):
+        self.left = number
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> "Interrupt | None":
+        if frame.f_code.co_filename not in self.FILES:
+            return None
+        if event == "line" and frame.f_code.co_name not in ("scratch", "uninterrupted", "<dictcomp>", "<lambda>"):
+            self.left -= 1
+            if self.left < 0:
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGINT)
+        return self

@@ -5,9 +5,7 @@ import hashlib
 import io
 import json
 import re
-import signal
 import struct
-import threading
 import warnings
 import zipfile
 import zlib
@@ -55,7 +53,7 @@ def replacing(target: Path, folder: bool = False) -> Iterator[Path]:
         yield new
         if not folder:
             _give_usual_mode(new, scratch / "mode")
-        with uninterrupted():
+        with locks.uninterrupted():
             if target.is_dir():  # a folder cannot be replaced in one step: the old one leaves first
                 target.rename(scratch / "old")
             new.replace(target)
@@ -67,24 +65,6 @@ def _give_usual_mode(file: Path, example: Path) -> None:
     usual = example.stat().st_mode
     if file.stat().st_mode != usual:  # disks without modes refuse to change one
         file.chmod(usual)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait for the end of the block. (They come to the main thread; any other is never interrupted.)"""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda number, _: held.append(number)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
 
 
 def write_text(target: Path, text: str) -> None:

@@ -4,8 +4,10 @@ import fcntl
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,18 +46,40 @@ def locked(file: Path, who: str) -> Iterator[int]:
 
 @contextmanager
 def scratch(folder: Path, prefix: str) -> Iterator[Path]:
-    """Give an empty folder, within ``folder`` and so on its disk, that is gone after the block. `clear` lets it be as long as
-    this process lives."""
-    descriptor = None
-    while descriptor is None:  # again where another process cleared it before it was locked
-        own = Path(tempfile.mkdtemp(dir=folder, prefix=prefix, suffix=_SUFFIX))
-        descriptor = _claim(own, without_locks=True, flags=os.O_CREAT)
+    """Give an empty folder, within ``folder`` and so on its disk, that is gone after the block, however that ends. `clear` lets
+    it be as long as this process lives."""
+    made: list[tuple[Path, int]] = []
     try:
-        (own / _CONTENT).mkdir()
+        with uninterrupted():
+            while not made:  # again where another process cleared it before it was locked
+                own = Path(tempfile.mkdtemp(dir=folder, prefix=prefix, suffix=_SUFFIX))
+                if (descriptor := _claim(own, without_locks=True, flags=os.O_CREAT)) is not None:
+                    made.append((own, descriptor))
+            (own / _CONTENT).mkdir()
         yield own / _CONTENT
     finally:
-        _remove(own)
-        os.close(descriptor)
+        with uninterrupted():
+            for own, descriptor in made:
+                _remove(own)
+                os.close(descriptor)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block. (They come to the main thread; any other is never interrupted.)"""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: held.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def clear(folder: Path, prefix: str, rescue: Callable[[Path], None] = lambda _: None) -> None:

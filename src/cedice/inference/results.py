@@ -20,7 +20,7 @@ from typing import NamedTuple
 from cedice import locks
 from cedice.data import reading
 from cedice.errors import CediceError
-from cedice.files import replacing, sha256, uninterrupted
+from cedice.files import replacing, sha256
 
 MANIFEST = "cedice-written.csv"
 VOLUMES = "volumes.csv"
@@ -91,7 +91,7 @@ class Results:
                 rows = [_Written(file, digest, *origin) for file, digest in hashes.items()]
                 rows.append(_Written(VOLUMES, sha256(new / VOLUMES), "", "", threshold=""))
                 kept = [row for row in listed if row.scan != name and row.file not in {VOLUMES, *hashes}]
-                with uninterrupted():
+                with locks.uninterrupted():
                     with replacing(new / MANIFEST) as file:
                         _write(file, list(_Written._fields), [row._asdict() for row in sorted(kept + rows)])
                     self._move_in(new)
