@@ -17,7 +17,6 @@ from conftest import ROOT
 from dvc.cli.parser import get_main_parser
 
 from cedice import cli
-from cedice.analysis.decision import QUESTIONS
 from cedice.analysis.statistics import holm, p_values, paired
 from cedice.described import Files
 from cedice.evaluation import record
@@ -46,8 +45,7 @@ def name_of(page: Path) -> str:
 
 
 # Blocks: <!-- from FILE: words --> is a report's bold sentences; <!-- from records: STUDY DATASET, STUDY DATASET --> the
-# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out; "from decisions" the three differences by
-# decision rule. Each ends with <!-- end -->.
+# verdict on Dice beside its two levels, " without COLUMN, COLUMN" leaves columns out. Each ends with <!-- end -->.
 
 PROTOCOLS = {
     "small": "the paper's (`small`)",
@@ -107,26 +105,7 @@ def over_all() -> dict[tuple[str, str], float]:
     return dict(zip(raw, holm(list(raw.values())), strict=True))
 
 
-@cache
-def decided(study: str, dataset: str) -> dict[str, str]:
-    """Foreground Dice of each loss at 0.5 and at its own threshold, and the three differences."""
-    table_ = pd.read_csv(ROOT / f"reports/{study}/decision.csv").query("dataset == @dataset")
-    rows = table_[table_["readout"] == decisive(table_["readout"])].set_index("measure").to_dict("index")
-    half, own, mixed = (rows[question] for question in QUESTIONS)
-    return {
-        "data": titles([dataset])[dataset],
-        "study": PROTOCOLS[study],
-        "CE at 0.5": number(half["ce"]),
-        "at its own (t*)": f"{number(own['ce'])} ({own['ce_threshold']:.2f})",
-        "CE + DL at 0.5": number(half["ce_dl"]),
-        "at its own (t*) ": f"{number(own['ce_dl'])} ({own['ce_dl_threshold']:.2f})",
-        "both at 0.5": number(half["mean"], "+"),
-        "each at its own": f"{number(own['mean'], '+')} ({interval(own['low'], own['high'])})",
-        "CE + DL at 0.5 minus CE at its own": f"{number(mixed['mean'], '+')} ({interval(mixed['low'], mixed['high'])})",
-    }
-
-
-ROWS = {"records": answer, "decisions": decided}
+ROWS = {"records": answer}
 
 
 def rewritten(text: str) -> str:

@@ -154,7 +154,7 @@ def again(root: Path, study: str, say: Say) -> list[str]:
         shutil.copy(root / "params.yaml", copy)
         for name in STUDIES:  # some stages read other studies
             (copy / paths.reports(name)).mkdir(parents=True)
-            given = _GIVEN if name == study else (*_GIVEN, "verdict.csv")
+            given = _GIVEN if name == study else (*_GIVEN, "verdict.csv", "decision.csv")
             for each in given:
                 if (root / paths.reports(name) / each).exists() and (paths.reports(name) / each).as_posix() not in outs:
                     (copy / paths.reports(name) / each).symlink_to((root / paths.reports(name) / each).resolve())
