@@ -29,7 +29,7 @@ def write(job: Job) -> None:
     check_size(given.network(), *data.images.shape[1:])
     whole = Tensors.of(data.images, data.masks, device)
     val = data.rows("val", job.training.seed)
-    train_data, val_data = whole.part(data.rows("train", job.training.seed)), whole.part(val)
+    train_data, val_data = whole.part(data.drawn(given.patients, given.seed)), whole.part(val)
     inputs = {"slices_sha256": sha256(arrays), "index_sha256": sha256(index)}
     revision = provenance.revision()  # of the code now loaded, not of what the work tree holds hours later
     with distributed.group(device):

@@ -42,8 +42,10 @@ class Augment(Strict):
 class Train(Strict):
     """How a network is trained; ``precision: auto`` is bfloat16 where the hardware computes in it.
 
-    ``dice``: whether the Dice term sums over a sample or a batch. ``deterministic`` matters on a GPU: equal bytes from run to
-    run, for some speed."""
+    ``patients``: train on so many of the training patients (slices, where patients are unknown), all of them unless given; the
+    seed draws them, for both losses alike, and those of a smaller number are among those of a larger one. ``steps``: batches an
+    epoch, drawn from as many passes over the training slices as that takes; one pass unless given. ``dice``: whether the Dice
+    term sums over a sample or a batch. ``deterministic`` matters on a GPU: equal bytes from run to run, for some speed."""
 
     learning_rate: Annotated[
         Annotated[Rate, Tag("rate")] | Annotated[PerLoss, Tag("rates")],
@@ -51,6 +53,8 @@ class Train(Strict):
     ]
     schedule: Literal["constant", "poly"]  # `cedice.training.schedule`
     batch_size: Annotated[int, Field(ge=1, le=1024)]
+    patients: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=100_000)] | None = None
     dice: Literal["sample", "batch"]
     augmentation: Annotated[
         Annotated[Literal["none"], Tag("none")] | Annotated[Augment, Tag("changes")],

@@ -48,6 +48,23 @@ class Slices:
         validates = self.index["fold"] == seed % FOLDS
         return np.flatnonzero(validates if split == "val" else ~validates)
 
+    def drawn(self, patients: int | None, seed: int) -> np.ndarray:
+        """The training slices of `rows`, of so many patients as the seed draws; all for None. Those of a smaller number are
+        among those of a larger one. CediceError where there are fewer patients, and where the drawn ones lack a class."""
+        rows = self.rows("train", seed)
+        if patients is None:
+            return rows
+        of = self.index["patient"].to_numpy()[rows]
+        names = sorted(set(of))
+        if patients > len(names):
+            raise CediceError(f"params.yaml: train.patients is {patients}, and {len(names)} train with seed {seed}")
+        chosen = rows[np.isin(of, np.random.default_rng(seed).permutation(names)[:patients])]
+        if lacking := set(np.unique(self.masks[rows])) - set(np.unique(self.masks[chosen])):
+            raise CediceError(
+                f"params.yaml: the {patients} of train.patients that seed {seed} draws show no class {min(lacking)}"
+            )
+        return chosen
+
     def part(self, split: str, seed: int) -> "Slices":
         """A copy of the slices of `rows`."""
         chosen = self.rows(split, seed)

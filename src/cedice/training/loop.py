@@ -22,14 +22,12 @@ from cedice.losses import CEDiceLoss
 from cedice.metrics import LAST_EPOCHS
 from cedice.networks import build
 from cedice.paths import READOUTS
-from cedice.training import augmentation, checkpoints, distributed, schedule
+from cedice.training import checkpoints, distributed, order, schedule
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
 from cedice.training.settings import Settings
 from cedice.training.validation import validate
-
-_ORDERS_A_SEED = 1_000_003  # more than there are epochs: no order of one seed is drawn for another as well
 
 
 @dataclass(frozen=True)
@@ -97,20 +95,18 @@ def _train_epoch(
 ) -> dict[str, float]:
     replica.train()
     loss_function = CEDiceLoss(settings.alpha, settings.dice)
-    count, device = len(data), data.rows.device
-    generator = torch.Generator().manual_seed(settings.seed * _ORDERS_A_SEED + epoch)
-    order = torch.randperm(count, generator=generator)
-    drawn = augmentation.draws(count, generator).to(device)
+    count = settings.steps * settings.batch_size if settings.steps else len(data)
+    numbers, drawn = (each.to(data.rows.device) for each in order.of_epoch(len(data), count, settings.seed, epoch))
     steps = []  # the loss's terms a step, this process's share of them, left on the device until the epoch ends
     silent = True if distributed.rank() else None  # None: a bar on a terminal only
     bar = tqdm(total=count, desc=f"{name} {epoch}/{settings.epochs}", unit="slice", leave=False, disable=silent)
-    batches = order.to(device).split(settings.batch_size)
+    batches = torch.arange(count, device=numbers.device).split(settings.batch_size)  # places in the order
     for number, whole in enumerate(batches, start=(epoch - 1) * len(batches)):
         rate = schedule.rate(settings.schedule, settings.learning_rate, number, settings.epochs * len(batches))
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         part = distributed.part(whole)
-        batch = data.batch(part)
+        batch = data.batch(numbers[part])
         if settings.augmentation:
             batch = settings.augmentation(*batch, drawn[part])
         steps.append(_step(replica, state.optimizer, loss_function, batch, settings.precision, len(whole)))
@@ -125,7 +121,7 @@ def _train_epoch(
                 f"{name}: the loss is not finite ({told}) in epoch {epoch}, step {step}; "
                 "lower train.learning_rate, or use train.norm: batch or train.precision: float32"
             )
-    weights = torch.tensor([len(part) for part in order.split(settings.batch_size)], dtype=torch.float64) / count
+    weights = torch.tensor([len(part) for part in batches], dtype=torch.float64) / count
     ce, *dice = (weights @ terms).tolist()
     loss = ce + settings.alpha * dice[0] if dice else ce
     return {"learning_rate": rate, "train_loss": loss, "train_ce": ce, "train_dice_loss": dice[0] if dice else math.nan}

@@ -13,10 +13,10 @@ from cedice.training.augmentation import Augmentation
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the result besides the slices. ``classes`` includes the background; 2 classes is the binary case.
-    ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"; ``schedule`` as of
-    `cedice.training.schedule`; ``dice`` what the sums of the Dice term are over (`cedice.losses.dice_loss`);
-    ``mirror_at_test`` the axes along which predictions are averaged over mirror images (`cedice.training.forward.scores`).
-    Which of the options of `cedice.networks` there are depends on the ``architecture``."""
+    ``precision`` of the convolutions: "float32", "tf32" (GPUs) or "bf16"; ``schedule`` as of `cedice.training.schedule`;
+    ``patients`` and ``steps`` as of `cedice.protocol.Train`; ``dice`` what the sums of the Dice term are over
+    (`cedice.losses.dice_loss`); ``mirror_at_test`` the axes along which predictions are averaged over mirror images
+    (`cedice.training.forward.scores`). Which of the options of `cedice.networks` there are depends on the ``architecture``."""
 
     classes: int
     alpha: float
@@ -30,6 +30,8 @@ class Settings:
     learning_rate: float
     schedule: str
     batch_size: int
+    patients: int | None = None
+    steps: int | None = None
     precision: str
     deterministic: bool
     seed: int
