@@ -25,6 +25,7 @@ from cedice.evaluation.runs import decisive
 from cedice.metrics import dice
 from cedice.paper import titles
 from cedice.params import LOSSES
+from cedice.protocol import UNetTrain
 from cedice.reporting.markdown import interval, number, table
 
 LIMITS = {"README.md": 8_000, "docs/results.md": 22 * 1024}  # bytes: what somebody reads to the end
@@ -299,9 +300,10 @@ def test_dvc_has_the_command_and_the_stage(page, words):
     for setting in getattr(given, "set_param", None) or []:
         key, _, values = setting.partition("=")
         node = PARAMS
-        for part in key.split("."):
-            assert part in node, f"params.yaml has no {key}"
+        *parents, last = key.removeprefix("+").split(".")
+        for part in parents:
             node = node[part]
+        assert last in (UNetTrain.model_fields if key.startswith("+") else node), f"params.yaml has no {key}"
         if key.startswith("run.") or key == "reports":
             run |= {key.removeprefix("run."): yaml.safe_load(values)}
     for target in getattr(given, "targets", None) or []:

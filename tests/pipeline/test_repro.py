@@ -221,7 +221,8 @@ def test_a_sweep_of_alpha_is_shown_kept_loaded_and_verified(ran):
     run(ran, "git", "checkout", "-q", ".")
     assert f"{kept} written" in run(ran, sys.executable, "stages/keep.py", "--study", "demo", "--experiment", kept.name)
     files = {path.relative_to(kept).as_posix() for path in kept.rglob("*.*") if path.is_file()}
-    assert files == {"dvc.lock", "params.yaml", *(f"covid19/{name}" for name in ("runs.json", "history.csv", "counts.csv.gz"))}
+    tables = ("runs.json", "history.csv", "counts.csv.gz", "thresholds.csv.gz")
+    assert files == {"dvc.lock", "params.yaml", *(f"covid19/{name}" for name in tables)}
     for readout in paths.READOUTS:
         (loaded,) = experiments.load("demo", params.load(), readout)
         assert (loaded.name, loaded.changes) == ("alone", {"loss.ce_dl.alpha": 1e6})

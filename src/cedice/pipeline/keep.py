@@ -15,7 +15,8 @@ from cedice.pipeline import lockfile
 from cedice.tables import read_text
 from cedice.training.provenance import git
 
-_TABLES = ("history", "counts")  # those that reports of experiments read
+_TABLES = ("history", "counts", "thresholds")  # those that reports of experiments read
+_BORDERS = ("surfaces", "volumes")  # and of those that change the Dice term's sums or the augmentation
 
 
 def keep(study: str, name: str) -> Path:
@@ -38,21 +39,22 @@ def keep(study: str, name: str) -> Path:
         )
         changes = {key: value for key, value in changed(base, theirs).items() if key in ("loss", study)}
         (new / "params.yaml").write_text(yaml12.dump(changes), encoding="utf-8")
+        tables = _TABLES + (_BORDERS if {"dice", "augmentation"} & changes.get(study, {}).get("train", {}).keys() else ())
         for dataset in dict.fromkeys(dataset for dataset, *_ in trained):
             whole = Path(scratch) / dataset
             _checkout(commit, paths.record(study) / dataset, whole)
             entry = entries.get(f"gather@{study}-{dataset}")
             if entry is None or lockfile.folder_md5(whole) != entry["outs"][0]["md5"]:
                 raise CediceError(f"experiment {name}: its record of {dataset} is not what its dvc.lock names; run it again")
-            _own(study, whole, new / dataset, [(loss, int(seed)) for of, loss, seed in trained if of == dataset])
+            _own(study, whole, new / dataset, [(loss, int(seed)) for of, loss, seed in trained if of == dataset], tables)
             out = {"path": (folder / dataset).as_posix(), "hash": "md5", "md5": lockfile.folder_md5(new / dataset)}
             entries[f"gather@{study}-{dataset}"] = entry | {"outs": [out]}
         (new / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}), encoding="utf-8")
     return folder
 
 
-def _own(study: str, whole: Path, target: Path, keys: list[gather.Key]) -> None:
-    """What of a record the experiment's own trainings left, as far as reports of experiments read it."""
+def _own(study: str, whole: Path, target: Path, keys: list[gather.Key], tables: tuple[str, ...]) -> None:
+    """What the experiment's own trainings left of these ``tables`` of a record."""
     target.mkdir()
     slices = record.file(whole, "slices").read_bytes()
     known = record.file(paths.record(study) / target.name, "slices")
@@ -60,20 +62,20 @@ def _own(study: str, whole: Path, target: Path, keys: list[gather.Key]) -> None:
         record.file(target, "slices").write_bytes(slices)
     rows = [row for row in record.runs(whole.parent, whole.name) if (row["loss"], row["seed"]) in keys]
     gather.write_runs(target / "runs.json", rows)
-    for table in _TABLES:
+    for table in tables:
         cells = read_text(record.file(whole, table))
         own = [(loss, int(seed)) in keys for loss, seed in zip(cells["loss"], cells["seed"], strict=True)]
         gather.save(target, table, cells[own])
 
 
 def changed(base: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """What of ``theirs`` differs from ``base``, nested as both are."""
-    both = {key: (base[key], value) for key, value in theirs.items() if key in base}
-    found = {
-        key: changed(ours, value) if isinstance(ours, dict) and isinstance(value, dict) else value
-        for key, (ours, value) in both.items()
-    }
-    return {key: value for key, value in found.items() if value != base[key] and value != {}}
+    """What of ``theirs`` differs from ``base``, or is new, nested as both are."""
+    found = {}
+    for key, value in theirs.items():
+        ours = base.get(key)
+        if key not in base or value != ours:
+            found[key] = changed(ours, value) if isinstance(ours, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _commit(name: str) -> str:
