@@ -1,5 +1,6 @@
 """A chest-CT phantom in COVID-SemiSeg's layout: lungs, mediastinum, vessels, and lesions of varied size and blur."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,9 @@ def write_patient(rng: np.random.Generator, number: int, patients: int, root: Pa
         density, mask = _lesions(rng, lungs, level)
         image = _scan(rng, y, x, lungs, density * opacity)
         name = number * 100 + index
-        Image.fromarray(image).save(folder / "Imgs" / f"{name}.jpg", quality=95)
+        packed = io.BytesIO()  # Pillow takes no notice where a full disk takes a part of a JPEG that it writes to a file
+        Image.fromarray(image).save(packed, "JPEG", quality=95)
+        (folder / "Imgs" / f"{name}.jpg").write_bytes(packed.getvalue())
         Image.fromarray(mask * np.uint8(255)).save(folder / "GT" / f"{name}.png")
 
 
