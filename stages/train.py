@@ -1,5 +1,5 @@
-"""Train a network with one loss and seed; write both its networks, one history row per epoch, the
-counts of the last epochs, and a record of the run.
+"""Train a network with one loss and seed; write both its networks, one history row per epoch (empty cells where no validation
+was due), the counts of the last epochs, and a record of the run.
 
 Runs alone, or as several processes under `torchrun`, of which the first writes.
 """
@@ -51,7 +51,9 @@ def write(job: Job) -> None:
     }
     with replacing(paths.trained(job.training), folder=True) as new:
         weights.save(new / "weights.safetensors", trained.networks, given, inputs)
-        write_csv(new / "history.csv", pd.DataFrame(trained.history))
+        # The last row has every column; as objects, so that whole numbers stay whole beside empty cells.
+        history = pd.DataFrame(trained.history, columns=list(trained.history[-1]), dtype=object)
+        write_csv(new / "history.csv", history)
         epochs.save(new / "epochs.csv.gz", epochs.table(trained.counts, given.epochs, data.index.iloc[val]))
         write_json(new / "run.json", record)
     checkpoints.discard(checkpoint)

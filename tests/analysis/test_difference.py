@@ -1,13 +1,20 @@
 """Quality or speed: the rule by hand."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from scipy import stats
 
 from cedice.analysis.difference import NEITHER, QUALITY, SPEED, UNTESTABLE, answer, best, over_epochs
-from cedice.evaluation.runs import Run
+from cedice.evaluation.runs import Run, load
+from cedice.files import write_csv
 from cedice.reporting.difference import figure, markdown
+from cedice.reporting.markdown import of_validated
+from cedice.tables import read_text
+from cedice.training.validation import due
 
 
 def runs(curves: list[list[float]]) -> dict:
@@ -49,7 +56,7 @@ def test_when_networks_are_at_their_best_by_hand():
     curves = {"ce": [[0.5, 0.75, 0.5, 0.5, 0.5], [0.5, 0.65, 0.6, 0.6, 0.6]]}
     curves |= {"ce_dl": [[0.5, 0.5, 0.6875, 0.625, 0.625]] * 2}
     trained = {
-        ("acdc", loss, seed): Run(pd.DataFrame(), pd.DataFrame({"dice_foreground": curve}), {})
+        ("acdc", loss, seed): Run(pd.DataFrame(), pd.DataFrame({"epoch": range(1, 6), "dice_foreground": curve}), {})
         for loss, of in curves.items()
         for seed, curve in enumerate(of)
     }
@@ -59,6 +66,37 @@ def test_when_networks_are_at_their_best_by_hand():
     assert (of.early, of.late) == pytest.approx((-0.2, 0.075))
     shorter = {key: Run(run.counts, run.history[:3], {}) for key, run in trained.items()}
     assert not best(shorter, "acdc").past
+
+
+def test_curves_are_of_the_epochs_after_which_all_trainings_were_validated(tmp_path):
+    """One training of today beside others of before, when every epoch was validated."""
+    shutil.copytree(ROOT / "reports/small/record/covid19", tmp_path / "covid19")
+    before = load(tmp_path, ["covid19"])["averaged"]
+    file = tmp_path / "covid19/history.csv"
+    rows = read_text(file)
+    at = [epoch for epoch in range(1, 101) if due(epoch, 100)]
+    of_training = ["loss", "seed", "epoch", "learning_rate", "train_loss", "train_ce", "train_dice_loss", "seconds"]
+    today = (rows["loss"] == "ce") & (rows["seed"] == "0") & ~rows["epoch"].isin(map(str, at))
+    rows.loc[today, rows.columns.difference(of_training)] = ""
+    write_csv(file, rows)
+    after = load(tmp_path, ["covid19"])["averaged"]
+    for key, run in after.items():
+        there = before[key].history
+        assert run.epochs == 100 and list(run.history["epoch"]) == at
+        pd.testing.assert_frame_equal(run.history, there[there["epoch"].isin(at)].reset_index(drop=True), check_dtype=False)
+    whole = over_epochs({"averaged": before}).set_index("epoch")
+    part = over_epochs({"averaged": after}).set_index("epoch")
+    pd.testing.assert_frame_equal(part, whole.loc[at])
+    of = best(after, "covid19")
+    assert of.epochs == 100 and set(of.epoch.values()) <= set(at)
+    assert (
+        of.dice["ce"]
+        == np.mean([run.history["dice_foreground"] for key, run in before.items() if key[1] == "ce"], axis=0)[
+            of.epoch["ce"] - 1
+        ]
+    )
+    assert answer(part.reset_index(), 0.01).epochs == 100
+    assert (of_validated(3, before["covid19", "ce", 0]), of_validated(3, after["covid19", "ce", 0])) == ("3", "3 of 28")
 
 
 def test_the_report_rests_on_the_averaged_network():

@@ -38,7 +38,7 @@ def results(study: str, gain: float, datasets: tuple[str, ...] = tuple(CLASSES))
                 pixels = {"tp": tp, "fp": 1000 - tp, "fn": 1000 - tp, "tn": 4000 + tp}
                 counts.append(of | {"readout": readout, "slice": f"s{number}", "class": label} | pixels)
             dice = {"dice_foreground": shares.mean(), "averaged_dice_foreground": shares.mean()}
-            histories.append(of | {"epoch": 1} | dice)
+            histories.append(of | {"epoch": 1, "collapsed": 0} | dice)
             given = {"classes": classes, "network": NETWORKS[study]}
             runs.append(of | {"settings": given, "wall_seconds": 120.0, "peak_memory_mb": {"main": 1500}})
         folder = paths.record(study) / dataset

@@ -45,7 +45,7 @@ def run_with(wrong: int, classes: int, epochs: int = 12, collapsed: int = 0) -> 
     counts = counts_with(wrong, classes)
     last = {f"{m}_{c}": v for c, values in pooled_headline(counts).items() for m, v in values.items()}
     before = {name: value - 0.1 for name, value in last.items()}
-    history = pd.DataFrame([before] * (epochs - 1) + [last]).assign(collapsed=collapsed)
+    history = pd.DataFrame([before] * (epochs - 1) + [last]).assign(collapsed=collapsed, epoch=range(1, epochs + 1))
     return Run(counts, history, RECORD)
 
 
@@ -241,7 +241,9 @@ def test_a_value_that_does_not_exist_is_null():
         [{"slice": "s", "volume": "v", "patient": "p", "class": c, "tp": 400 * (c == 0), "fp": 0, "fn": 0} for c in range(4)]
     )
     values = pooled_headline(nothing)
-    history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(collapsed=1)
+    history = pd.DataFrame([{f"{m}_{c}": v for c, found in values.items() for m, v in found.items()}]).assign(
+        collapsed=1, epoch=1
+    )
     runs["acdc", "ce", 0] = Run(nothing, history, RECORD)
     found = table1.summary(runs, "last")
     assert found["acdc"]["ce"]["foreground"]["dice"] is None

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from cedice.training.augmentation import Augmentation
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors
+from cedice.training.validation import due
 from cedice.unet import UNet
 
 SETTINGS = replace(kills.SETTINGS, epochs=3, schedule="constant")  # so that a shorter training is the start of a longer one
@@ -112,18 +114,96 @@ def test_a_label_out_of_range_stops_before_a_checkpoint(data, tmp_path, alpha):
     assert not list(tmp_path.iterdir())
 
 
-def test_checkpoints_are_written_as_often_as_their_cost_allows(data, tmp_path, monkeypatch):
+def state(network: UNet) -> State:
+    return State(network, Average(network), torch.optim.Adam(network.parameters(), fused=True), [], [])
+
+
+def test_checkpoints_are_written_one_at_a_time_and_as_often_as_their_cost_allows(tmp_path, monkeypatch):
     """Writing takes 2 s by this clock, so 5 % are reached after 40 s."""
-    clock = [0.0]
+    clock, disk = [0.0], threading.Event()
+
+    def write(*_):
+        assert disk.wait(60)
+        clock[0] += 2
+
     monkeypatch.setattr(checkpoints, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    monkeypatch.setattr(checkpoints, "save", lambda *_: clock.__setitem__(0, clock[0] + 2))
-    checkpointer = checkpoints.Checkpointer(tmp_path / "a", None)
-    assert checkpointer.due()
-    checkpointer.save()
-    clock[0] = 41.9
+    monkeypatch.setattr(checkpoints, "save", write)
+    with checkpoints.Checkpointer(tmp_path / "a", state(UNet(**SETTINGS.network()))) as checkpointer:
+        assert checkpointer.due()
+        checkpointer.save()
+        clock[0] = 100.0
+        assert not checkpointer.due()  # it is still being written
+        disk.set()
+        checkpointer.save()
+    assert clock[0] == 104.0
+    clock[0] = 143.9
     assert not checkpointer.due()
-    clock[0] = 42.0
+    clock[0] = 144.0
     assert checkpointer.due()
+
+
+def test_a_checkpoint_is_of_the_moment_when_it_was_asked_for(data, tmp_path, monkeypatch):
+    """What the training does while the disk is slow is not in it."""
+    disk, write = threading.Event(), checkpoints.save
+    monkeypatch.setattr(checkpoints, "save", lambda *given: disk.wait(60) and write(*given))
+    going, expected = state(UNet(**SETTINGS.network())), UNet(**SETTINGS.network())
+    expected.load_state_dict(going.model.state_dict())
+    with checkpoints.Checkpointer(tmp_path / "a", going) as checkpointer:
+        going.history.append({"epoch": 1})
+        checkpointer.save()
+        going.history.append({"epoch": 2})
+        for tensor in going.model.state_dict().values():
+            tensor.fill_(7)
+        disk.set()
+    found = state(UNet(**SETTINGS.network()))
+    checkpoints.load(tmp_path / "a", found)
+    assert found.history == [{"epoch": 1}]
+    assert all(map(torch.equal, found.model.state_dict().values(), expected.state_dict().values()))
+
+
+def test_a_refused_checkpoint_stops_the_training_at_the_next(data, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise CediceError("no room")
+
+    monkeypatch.setattr(checkpoints, "save", refuse)
+    with pytest.raises(CediceError, match="no room"):
+        loop.train(data, data, replace(SETTINGS, epochs=30), tmp_path / "a", "x")
+    assert "epoch 30/30" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("epochs", "validated"), [(1, 1), (39, 39), (40, 25), (60, 26), (100, 28), (1000, 29)])
+def test_validation_is_due_at_the_last_ten_epochs_and_some_twenty_times_before(epochs, validated):
+    at = [epoch for epoch in range(1, epochs + 1) if due(epoch, epochs)]
+    assert len(at) == validated
+    assert at[-10:] == list(range(max(epochs - 9, 1), epochs + 1))
+    assert all(epoch % (epochs // 20) == 0 for epoch in at[:-10] if epochs >= 40)
+
+
+def test_epochs_without_validation_have_none_of_its_values_and_go_on_alike(data, tmp_path, monkeypatch, capsys):
+    """Also from a checkpoint before the first validation."""
+    settings = replace(SETTINGS, epochs=40, base_channels=2, depth=1)
+    whole = loop.train(data, data, settings, tmp_path / "a", "x")
+    lines = capsys.readouterr().out.splitlines()
+    for row, line in zip(whole.history, lines, strict=True):
+        told = row["epoch"] % 2 == 0 or row["epoch"] > 30
+        assert ("val_ce" in row, "averaged_collapsed" in row, "Dice" in line) == (told, told, told)
+        assert math.isfinite(row["train_loss"]) and f"epoch {row['epoch']}/40" in line
+    assert whole.counts.shape[:2] == (10, 2)
+    line, stops = loop._line, [1, 21, 39]
+
+    def interrupted(name, row, epochs):
+        if stops and row["epoch"] == stops[0]:
+            stops.pop(0)
+            raise KeyboardInterrupt
+        return line(name, row, epochs)
+
+    monkeypatch.setattr(loop, "_line", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(data, data, settings, tmp_path / "b", "x")
+    resumed = loop.train(data, data, settings, tmp_path / "b", "x")
+    assert same(whole, resumed)
+    assert without_time(whole.history) == without_time(resumed.history)
 
 
 def test_of_two_checkpoints_the_damaged_one_is_set_aside_and_the_other_used(data, tmp_path, capsys):
@@ -164,11 +244,11 @@ def test_no_changed_byte_of_a_checkpoint_is_believed(data, tmp_path, capsys):
         changed[position] ^= 1 << chance.randrange(8)
         file.write_bytes(changed)
         other = UNet(**SETTINGS.network())
-        state = State(other, Average(other), torch.optim.Adam(other.parameters(), fused=True), [], [])
-        checkpoints.load(file, state)
-        if state.history:
-            networks = dict(zip(READOUTS, (other, state.average.module), strict=True))
-            found = loop.Trained(networks, state.history, torch.stack(state.counts).numpy())
+        going = state(other)
+        checkpoints.load(file, going)
+        if going.history:
+            networks = dict(zip(READOUTS, (other, going.average.module), strict=True))
+            found = loop.Trained(networks, going.history, torch.stack(going.counts).numpy())
             assert same(trained, found) and found.history == trained.history, position
     assert capsys.readouterr().out.count("is damaged") > 200
 
@@ -400,6 +480,21 @@ def test_killed_and_started_again_ends_in_the_same_bytes(project, stage, edit_pa
     assert "goes on after epoch" in output
     assert (file.read_bytes(), pd.read_csv(history).drop(columns="seconds").to_csv()) == expected
     assert not [path for path in checkpoints.SCRATCH.rglob("*") if path.is_file()]
+
+
+def test_cells_are_empty_where_no_validation_was_due(project, stage, edit_params):
+    edit_params(
+        project, {"demo.epochs.covid19": 40, "demo.grid.size": 16, "demo.train.base_channels": 1, "demo.train.depth": 2}
+    )
+    prepare(stage)
+    assert stage("train", *LOSS) is None
+    rows = pd.read_csv(paths.trained(TRAINING) / "history.csv", dtype=str, keep_default_na=False)
+    assert list(rows)[-1] == "seconds"
+    filled = rows.drop(columns=["epoch", "learning_rate", "train_loss", "train_ce", "train_dice_loss", "seconds"]) != ""
+    assert filled.T.nunique().eq(1).all()
+    assert list(rows["epoch"][filled.all(axis=1)]) == [str(epoch) for epoch in range(1, 41) if due(epoch, 40)]
+    assert set(rows["collapsed"]) <= {"", "0", "1"}
+    assert (rows["train_loss"] != "").all() and (rows["seconds"] != "").all()
 
 
 def test_weights_say_what_made_them_and_load_in_plain_torch(project, stage):

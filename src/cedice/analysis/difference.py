@@ -53,8 +53,9 @@ class Answer(NamedTuple):
 
 
 def over_epochs(runs: dict[str, Runs]) -> pd.DataFrame:
-    """One row per network, data set and epoch: readout, dataset, epoch, seeds; mean, std, and low and high of the 95 % interval
-    (Student's t over the seeds) of foreground Dice, pooled over the validation set, CE + DL minus CE. NaN for one seed."""
+    """One row per network, data set and epoch of the histories: readout, dataset, epoch, seeds; mean, std, and low and high of
+    the 95 % interval (Student's t over the seeds) of foreground Dice, pooled over the validation set, CE + DL minus CE. NaN for
+    one seed."""
     parts = []
     for readout, by in runs.items():
         for dataset in dict.fromkeys(name for name, _, _ in by):
@@ -77,14 +78,15 @@ def best(runs: Runs, dataset: str) -> Best:
     }
     difference, at = curves[OTHER] - curves[BASE], {loss: int(curve.argmax()) for loss, curve in curves.items()}
     dice, last = ({loss: float(curve[place[loss]]) for loss, curve in curves.items()} for place in (at, dict.fromkeys(at, -1)))
-    epochs = {loss: place + 1 for loss, place in at.items()}
-    return Best(epochs, dice, last, float(difference[min(at.values())]), float(difference[-1]), len(difference))
+    epochs = next(run.history["epoch"] for key, run in runs.items() if key[0] == dataset)
+    early, late = float(difference[min(at.values())]), float(difference[-1])
+    return Best({loss: int(epochs[place]) for loss, place in at.items()}, dice, last, early, late, int(epochs.iloc[-1]))
 
 
 def answer(rows: pd.DataFrame, margin: float) -> Answer:
     """By the module's rule, from the rows of one network and data set of `over_epochs`."""
     last: dict[str, Any] = rows.iloc[-1].to_dict()
-    numbers = len(rows), last["mean"], last["low"], last["high"]
+    numbers = int(last["epoch"]), last["mean"], last["low"], last["high"]
     if last["seeds"] == 1:
         return Answer(UNTESTABLE, 0, *numbers, False)
     beyond = np.flatnonzero(~(rows["mean"].abs() <= margin))

@@ -195,8 +195,8 @@ def schedules(runs: dict[str, Runs]) -> pd.DataFrame:
             schedule = by[dataset, LOSSES[0], numbers[0]].record["settings"].get("schedule", "constant")
             row: dict[str, object] = {"dataset": dataset, "schedule": schedule, "readout": readout, "seeds": len(numbers)}
             for loss in LOSSES:
-                curves = [by[dataset, loss, seed].history["dice_foreground"] for seed in numbers]
-                tails = [curve.tail(window(len(curve))) for curve in curves]
+                trained = [by[dataset, loss, seed] for seed in numbers]
+                tails = [run.history["dice_foreground"].tail(window(run.epochs)) for run in trained]
                 row[f"{loss}_mean"] = np.mean([tail.mean() for tail in tails])
                 row[f"{loss}_std"] = np.sqrt(np.mean([tail.var(ddof=1) for tail in tails]))
             rows.append(row)

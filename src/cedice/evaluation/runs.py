@@ -19,11 +19,17 @@ _PREFIX = "averaged_"  # of the history's columns of the averaged network
 
 @dataclass(frozen=True)
 class Run:
-    """What is kept of one network of a training: its counts table, its history, its row of `runs.json`."""
+    """What is kept of one network of a training: its counts table, its row of `runs.json`, and its history: the epochs after
+    which all trainings of the data set were validated, the last ones always (`cedice.training.validation.due`)."""
 
     counts: pd.DataFrame
     history: pd.DataFrame
     record: dict[str, Any]
+
+    @property
+    def epochs(self) -> int:
+        """How many it was trained for."""
+        return int(self.history["epoch"].iloc[-1])
 
 
 Runs = dict[tuple[str, str, int], Run]  # by (data set, loss, seed)
@@ -37,7 +43,7 @@ def load(folder: Path, datasets: Iterable[str]) -> dict[str, Runs]:
     counts, histories = (record.load(folder, table, datasets) for table in ("counts", "history"))
     for name, rows in counts.groupby("dataset", sort=False):
         check_counts(rows, records[next(key for key in records if key[0] == name)]["settings"]["classes"], f"{folder / name}")
-    tables, kept = record.by_network(counts), record.by_training(histories)
+    tables, kept = record.by_network(counts), record.by_training(_compared(histories))
     return {
         readout: {
             key: Run(tables[readout][key], _history(kept[key], readout, f"{folder / key[0]}"), records[key]) for key in records
@@ -50,6 +56,12 @@ def load(folder: Path, datasets: Iterable[str]) -> dict[str, Runs]:
 def decisive(readouts: Iterable[str]) -> str:
     """The network on which the verdict rests: the averaged one where there is one."""
     return max(readouts, key=paths.READOUTS.index)
+
+
+def _compared(histories: pd.DataFrame) -> pd.DataFrame:
+    validated = histories[histories["collapsed"].notna()]
+    trainings = validated.groupby(["dataset", "epoch"])["epoch"].transform("size")
+    return validated[trainings == trainings.groupby(validated["dataset"]).transform("max")]
 
 
 def _history(history: pd.DataFrame, readout: str, where: str) -> pd.DataFrame:

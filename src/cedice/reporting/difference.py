@@ -17,12 +17,12 @@ from cedice.reporting.markdown import counted, interval, networks, number, table
 _COLOURS = {"last": "#999999", "averaged": "#0072B2"}
 _MARGIN = "#CCBB44"
 _SHOWN = (1, 2, 5, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500)  # epochs, and the last
-_ABOUT = """The difference in foreground Dice, pooled over the validation set: CE + DL minus CE after each epoch, mean over the
-seeds with its 95 % interval (Student's t over the seeds; other patients are not in it). The averaged network after an epoch is
-that of a training which ends there. Where the difference of the network on which the verdict rests lies within ± {margin:g}
-(the margin of Dice in `params.yaml`) from some epoch to the end, the Dice term buys speed; where it lies beyond after the last
-epoch, quality, as far as a training of this length can show. That is settled where the whole interval says so. With one
-training a loss it is not testable."""
+_ABOUT = """The difference in foreground Dice, pooled over the validation set: CE + DL minus CE after each validated epoch, mean
+over the seeds with its 95 % interval (Student's t over the seeds; other patients are not in it). The averaged network after an
+epoch is that of a training which ends there. Where the difference of the network on which the verdict rests lies within
+± {margin:g} (the margin of Dice in `params.yaml`) from some epoch to the end, the Dice term buys speed; where it lies beyond
+after the last epoch, quality, as far as a training of this length can show. That is settled where the whole interval says
+so. With one training a loss it is not testable."""
 
 
 def markdown(differences: pd.DataFrame, study: str, synthetic: bool, margin: float) -> str:

@@ -16,7 +16,7 @@ from cedice.paper import (
     titles,
 )
 from cedice.paths import READOUTS
-from cedice.reporting.markdown import interval, networks, number, spread, table, title, wrapped
+from cedice.reporting.markdown import interval, networks, number, of_validated, spread, table, title, wrapped
 
 _ABOUT = """Each is a DVC experiment kept under `experiments/`, with its parameters and the hashes of code, data and results
 that DVC recorded; the gate asks DVC whether they are up to date.
@@ -123,4 +123,5 @@ def _trained(run: Run, name: str) -> list[str]:
     mark = "†" if collapsed.iloc[-1] else ""
     cells = [f"{number(scores[column])}{mark}" for column in _OTHER_COLUMNS.values()]
     epochs = run.history["epoch"][collapsed == 1]
-    return [str(len(run.history)), f"{len(epochs)} ({epochs.min()}–{epochs.max()})" if len(epochs) else "0", *cells]
+    extent = f" ({epochs.min()}–{epochs.max()})" if len(epochs) else ""
+    return [str(run.epochs), of_validated(len(epochs), run) + extent, *cells]

@@ -26,9 +26,9 @@ test that calls no difference.
 """
 
 
-_ABOUT_BEST = """Foreground Dice after each epoch, pooled over the validation set, mean over the trainings: where it is highest,
-and after the last epoch. CE + DL minus CE is given at the earlier of the two best epochs and after the last. Where both losses
-are at their best in the first two thirds, the trainings are past it, and the difference at their end is of networks that
+_ABOUT_BEST = """Foreground Dice after each validated epoch, pooled over the validation set, mean over the trainings: where it
+is highest, and after the last. CE + DL minus CE is given at the earlier of the two best epochs and after the last. Where both
+losses are at their best in the first two thirds, the trainings are past it, and the difference at their end is of networks that
 overfit. The validation set chose no epoch: all else here is of the last."""
 
 

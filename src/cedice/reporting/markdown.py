@@ -4,6 +4,7 @@ import math
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
+from cedice.evaluation.runs import Run
 from cedice.paper import titles
 
 SYNTHETIC = (
@@ -24,6 +25,11 @@ def untrained(datasets: Collection[str]) -> list[str]:
     names = " and ".join(titles(datasets).values())
     told = f"Not trained yet: {names}. What is corrected or judged over several data sets is so over those that are here."
     return [wrapped(told), ""] if datasets else []
+
+
+def of_validated(count: int, run: Run) -> str:
+    """A number of epochs of those in the history: "3", or "3 of 28" where these are not all of the training."""
+    return str(count) if len(run.history) == run.epochs else f"{count} of {len(run.history)}"
 
 
 def networks(readouts: Iterable[str]) -> str:

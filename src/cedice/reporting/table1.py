@@ -21,7 +21,7 @@ from cedice.paper import (
     titles,
 )
 from cedice.reporting.beyond import validated
-from cedice.reporting.markdown import counted, networks, number, spread, table, title, untrained, wrapped
+from cedice.reporting.markdown import counted, networks, number, of_validated, spread, table, title, untrained, wrapped
 
 Table = dict[str, dict]  # what `summary.json` holds of one network
 Tables = dict[str, Table]  # by network
@@ -274,8 +274,8 @@ def _training(run: Run, unit: str) -> dict[str, str]:
         "network": settings.get("architecture", "unet").replace("_", " "),
         "channels": str(settings.get("base_channels", settings.get("feature_size"))),
         "norm": str(settings.get("norm", "the network's own")),
-        "epochs": str(len(run.history)),
-        "of these collapsed": str(int(run.history["collapsed"].sum())),
+        "epochs": str(run.epochs),
+        "of these collapsed": of_validated(int(run.history["collapsed"].sum()), run),
         "device": str(record["device"]),
         "precision": str(settings["precision"]),
         "torch": record["versions"]["torch"],

@@ -10,9 +10,11 @@ import hashlib
 import json
 import math
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -43,7 +45,7 @@ def path(name: str) -> Path:
 @dataclass(frozen=True)
 class State:
     """All that changes while a network is trained: the network, its average, the optimiser, the history's rows so far, and
-    the validation counts of the last of these epochs, (readouts, N, classes, 3) int32 for each."""
+    the counts of the last validations, (readouts, N, classes, 3) int32 for each."""
 
     model: nn.Module
     average: Average
@@ -53,45 +55,69 @@ class State:
 
 
 class Checkpointer:
-    """Writes the checkpoints of one training, so often that writing takes at most `SAVING_SHARE` of the time."""
+    """Writes the checkpoints of one training beside it, in a thread, so often that writing takes at most `SAVING_SHARE` of
+    the time. As a context, it ends when the last one is written; CediceError then for one that the disk refused."""
 
     def __init__(self, file: Path, state: State):
         self.file, self.state = file, state
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
         self._saved = -math.inf  # when the last one was written
         self._cost = 0.0  # seconds that it took
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._thread.shutdown()
+        if error is None:
+            self._wait()
+
     def due(self) -> bool:
-        """Whether the next one may be written."""
-        return time.perf_counter() - self._saved >= self._cost / SAVING_SHARE
+        """Whether none is being written, and the next one may be."""
+        written = self._writing is None or self._writing.done()
+        return written and time.perf_counter() - self._saved >= self._cost / SAVING_SHARE
 
     def save(self) -> None:
-        """`save` now; CediceError where the disk refuses."""
+        """Begin to `save` the state as it is now, once the one before is written; CediceError where the disk refused that."""
+        self._wait()
         begun = time.perf_counter()
-        save(self.file, self.state)
+        self._writing = self._thread.submit(self._save, begun, copied(self.state), list(self.state.history))
+
+    def _wait(self) -> None:
+        if self._writing:
+            self._writing.result()
+
+    def _save(self, begun: float, tensors: dict[str, torch.Tensor], history: list[dict[str, Any]]) -> None:
+        save(self.file, tensors, history)
         self._saved = time.perf_counter()
         self._cost = self._saved - begun
 
 
-def save(file: Path, state: State) -> None:
-    """Make ``state`` the newest, and what was the newest the previous one.
-
-    Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
-    """
+def copied(state: State) -> dict[str, torch.Tensor]:
+    """Contiguous copies on the CPU of all tensors of ``state``, which may go on."""
     tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
-    tensors["counts"] = torch.stack(state.counts)
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    tensors |= {"counts": torch.stack(state.counts)} if state.counts else {}
+    return {name: tensor.to("cpu", copy=True, memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+
+
+def save(file: Path, tensors: dict[str, torch.Tensor], history: list[dict[str, Any]]) -> None:
+    """Make the `copied` state with its history the newest, and what was the newest the previous one.
+
+    Whenever the process dies, at least one whole file is left. CediceError where the disk refuses the new one.
+    """
     try:
         with replacing(file) as new:
-            told = json.dumps(state.history)
+            told = json.dumps(history)
             save_file(tensors, new, metadata={"history": told, "sha256": tensors_sha256(tensors, told)})
             if file.exists():
                 file.replace(_previous(file))
     except (SafetensorError, OSError) as error:
         raise CediceError(
-            f"{file}: cannot write the checkpoint of epoch {len(state.history)} ({error}); the one before is intact: make "
+            f"{file}: cannot write the checkpoint of epoch {len(history)} ({error}); the one before is intact: make "
             "room, then give the same command again"
         ) from error
 
@@ -132,7 +158,7 @@ def _previous(file: Path) -> Path:
 def _restore(tensors: dict[str, torch.Tensor], state: State) -> None:
     for kind, network in (("model.", state.model), ("average.", state.average)):
         network.load_state_dict({name.removeprefix(kind): value for name, value in tensors.items() if name.startswith(kind)})
-    state.counts[:] = tensors["counts"]
+    state.counts[:] = tensors.get("counts", ())  # there are none before the first validation
     parameters = list(state.model.parameters())
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():

@@ -27,7 +27,7 @@ from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
 from cedice.training.settings import Settings
-from cedice.training.validation import validate
+from cedice.training.validation import due, validate
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint
     """Train from the seed, or on from ``checkpoint``.
 
     A history row: epoch (from 1), learning_rate (of its last step), train_loss, train_ce, train_dice_loss (NaN where α = 0
-    leaves it out), then `validate`'s part of the last network, that of the averaged one with averaged_ before each name, and
-    seconds.
+    leaves it out), then, where a validation is `due`, `validate`'s part of the last network and that of the averaged one with
+    averaged_ before each name, and seconds.
     Raises CediceError when a loss is no longer finite, when the disk refuses a checkpoint, and for a Dice loss over the batch
     in several processes, each of which has a part of it.
     """
@@ -66,19 +66,20 @@ def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint
     first = not distributed.rank()
     if history and first:
         print(f"{name}: goes on after epoch {len(history)} of {settings.epochs} ({checkpoint})", flush=True)
-    checkpointer = checkpoints.Checkpointer(checkpoint, state)
-    for epoch in range(len(history) + 1, settings.epochs + 1):
-        start = time.perf_counter()
-        trained = _train_epoch(replica, state, train_data, settings, epoch, name)
-        rows, counts = zip(*(validate(network, val_data, settings) for network in networks.values()), strict=True)
-        averaged = {f"averaged_{key}": value for key, value in rows[1].items()}
-        history.append({"epoch": epoch, **trained, **rows[0], **averaged, "seconds": round(time.perf_counter() - start, 3)})
-        state.counts[:] = [*state.counts, torch.stack(counts)][-LAST_EPOCHS:]
-        if not first:
-            continue
-        if epoch == settings.epochs or checkpointer.due():
-            checkpointer.save()
-        print(_line(name, history[-1], settings.epochs), flush=True)
+    with checkpoints.Checkpointer(checkpoint, state) as checkpointer:
+        for epoch in range(len(history) + 1, settings.epochs + 1):
+            start = time.perf_counter()
+            row = {"epoch": epoch, **_train_epoch(replica, state, train_data, settings, epoch, name)}
+            if due(epoch, settings.epochs):
+                parts, counts = zip(*(validate(network, val_data, settings) for network in networks.values()), strict=True)
+                row |= parts[0] | {f"averaged_{key}": value for key, value in parts[1].items()}
+                state.counts[:] = [*state.counts, torch.stack(counts)][-LAST_EPOCHS:]
+            history.append(row | {"seconds": round(time.perf_counter() - start, 3)})
+            if not first:
+                continue
+            if epoch == settings.epochs or checkpointer.due():
+                checkpointer.save()
+            print(_line(name, history[-1], settings.epochs), flush=True)
     return Trained(networks, history, torch.stack(state.counts).numpy())
 
 
@@ -156,8 +157,12 @@ def _step(
 
 
 def _line(name: str, row: dict[str, float], epochs: int) -> str:
-    foreground = f"foreground {row['dice_foreground']:.4f}, averaged {row['averaged_dice_foreground']:.4f}"
-    dice = f"Dice {row['dice_with_background']:.4f} ({foreground})"
-    error = f"pixel error {row['pixel_error_with_background']:.4f}"
-    end = f"{row['seconds']:.1f} s" + ("  COLLAPSED: background only" if row["collapsed"] else "")
-    return f"{name}  epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.4f}  {dice}  {error}  {end}"
+    words = [name, f"epoch {row['epoch']}/{epochs}", f"loss {row['train_loss']:.4f}"]
+    if "collapsed" in row:  # validated
+        foreground = f"foreground {row['dice_foreground']:.4f}, averaged {row['averaged_dice_foreground']:.4f}"
+        words.append(f"Dice {row['dice_with_background']:.4f} ({foreground})")
+        words.append(f"pixel error {row['pixel_error_with_background']:.4f}")
+    words.append(f"{row['seconds']:.1f} s")
+    if row.get("collapsed"):
+        words.append("COLLAPSED: background only")
+    return "  ".join(words)

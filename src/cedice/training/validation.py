@@ -4,12 +4,19 @@ import torch
 from torch import nn
 
 from cedice.losses import CEDiceLoss
-from cedice.metrics import CONVENTIONS, METRICS, confusion_counts, headline
+from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS, confusion_counts, headline
 from cedice.training import distributed
 from cedice.training.forward import Tensors, infer, predict
 from cedice.training.settings import Settings
 
 _COUNTED_AT_ONCE = 8  # batches: counting waits for the device, and takes 17 bytes a pixel
+_POINTS = 20  # of a curve that starts with the first epochs: more would show no more
+
+
+def due(epoch: int, epochs: int) -> bool:
+    """Whether the networks of an epoch, numbered from 1 to ``epochs``, are validated: every ⌊epochs / 20⌋-th, and the last
+    `LAST_EPOCHS`. So a training of fewer than 40 epochs validates after each."""
+    return epoch % max(1, epochs // _POINTS) == 0 or epoch > epochs - LAST_EPOCHS
 
 
 def validate(model: nn.Module, data: Tensors, settings: Settings) -> tuple[dict[str, float], torch.Tensor]:
