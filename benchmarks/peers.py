@@ -8,7 +8,7 @@ the averaged network. The tutorials' way: BasicUNet with its own 32 to 256 chann
 float32, no augmentation, the last epoch; batches are the study's. CPU time is of all threads, ours with validation.
 
 Floating-point operations are those of PyTorch's `FlopCounterMode` (a multiplication and an addition are two) on tensors without
-data, forward and backward of one slice, times slices and steps; ours and BasicUNet's with the validation after every epoch.
+data, forward and backward of one slice, times slices and steps; ours and BasicUNet's with validation where ours is due.
 nnU-Net's 2-D network for ACDC is MONAI's `DynUNet` of seven levels, 32 to 512 channels, with deep supervision, on patches of
 256×224 in batches of 58, 1,000 epochs of 250 steps; its validation is left out.
 """
@@ -33,6 +33,7 @@ from cedice.networks import build
 from cedice.paths import Training
 from cedice.training import hardware, loop, settings
 from cedice.training.forward import Tensors, infer, most_probable
+from cedice.training.validation import due
 
 PATCH, BATCH, STEPS = (256, 224), 58, 1000 * 250  # nnU-Net's plan for ACDC
 FEATURES = (32, 64, 128, 256, 512, 512, 512)
@@ -77,6 +78,10 @@ def operations(make: Callable[[], nn.Module], loss: Callable, size: tuple[int, i
     return sum(weights.numel() for weights in model.parameters()), once + backward.get_total_flops(), once
 
 
+def validations(epochs: int) -> int:
+    return sum(due(epoch, epochs) for epoch in range(1, epochs + 1))
+
+
 def nnunet() -> nn.Module:
     return DynUNet(2, 1, 4, [3] * 7, [1, *HALVED], HALVED, filters=FEATURES, deep_supervision=True, deep_supr_num=5)
 
@@ -118,10 +123,10 @@ def main() -> None:
     print("| network | foreground Dice | CPU minutes | parameters | PFLOP of the training |")
     print("| --- | --- | --- | --- | --- |")
     for name, (dice, minutes, weights, step, forward, validated) in both.items():
-        cost = ours.epochs * (len(train) * step + validated * len(val) * forward)
+        cost = ours.epochs * len(train) * step + validations(ours.epochs) * validated * len(val) * forward
         print(f"| {name} | {dice:.4f} | {minutes:.2f} | {weights:,} | {cost / 1e15:.4g} |")
     _, _, _, step, forward, _ = both["ours"]
-    cost = full.epochs * (len(train) * step + 2 * len(val) * forward)
+    cost = full.epochs * len(train) * step + validations(full.epochs) * 2 * len(val) * forward
     weights, theirs, _ = operations(nnunet, total, PATCH)
     whole_cost = theirs * BATCH * STEPS
     print(f"\nour whole training, {full.epochs} epochs: {cost / 1e15:.4g} PFLOP")

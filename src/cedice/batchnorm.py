@@ -1,8 +1,9 @@
 """Batch norm as in PyTorch, with two things that PyTorch's own lacks on a CPU: speed with few channels, and synchronisation.
 
 The first: threads of PyTorch's channels-last backward pass keep their sums side by side; with fewer channels than fit
-a cache line they take it from each other with every pixel, 20 times slower at 8 channels and 2 threads; and no pass fills
-a vector. There a few pixels side by side are taken for one of more channels.
+a cache line they take it from each other with every pixel; and no pass fills a vector. There a few pixels side by side are
+taken for one of more channels. On an AMD EPYC with AVX2 a step without it took 0.97 to 1.03 times as long with 8 channels on
+slices of 256×256, and 1.06 to 1.17 times with the demo's 4 on 128×128; with bfloat16 units it was not measured, so it stays.
 The second: over several processes, mean and variance are those of the whole batch (`nn.SyncBatchNorm` does the same on GPUs
 only).
 """

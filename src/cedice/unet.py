@@ -5,7 +5,6 @@ from torch import nn
 from torch.nn import functional
 
 from cedice.batchnorm import BatchNorm2d
-from cedice.convolution import Conv2d, ConvTranspose2d
 
 _CONVOLUTION_LOSS = 4  # pixels that two unpadded 3×3 convolutions take off each axis
 
@@ -17,7 +16,7 @@ class DoubleConv(nn.Sequential):
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
             # Batch norm subtracts the mean, so a bias before it would be a dead parameter.
-            layers.append(Conv2d(channels, out_channels, 3, padding=padding, bias=norm == "none"))
+            layers.append(nn.Conv2d(channels, out_channels, 3, padding=padding, bias=norm == "none"))
             if norm == "batch":
                 layers.append(BatchNorm2d(out_channels))
             layers.append(nn.ReLU(inplace=True))
@@ -59,9 +58,9 @@ class UNet(nn.Module):
         inputs = [in_channels, *widths[:-1]]
         self.encoder = nn.ModuleList(DoubleConv(*pair, norm, padding) for pair in zip(inputs, widths, strict=True))
         self.pool = nn.MaxPool2d(2)
-        self.up = nn.ModuleList(ConvTranspose2d(2 * width, width, 2, stride=2) for width in reversed(widths[:-1]))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in reversed(widths[:-1]))
         self.decoder = nn.ModuleList(DoubleConv(2 * width, width, norm, padding) for width in reversed(widths[:-1]))
-        self.head = Conv2d(base_channels, out_channels, 1)
+        self.head = nn.Conv2d(base_channels, out_channels, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

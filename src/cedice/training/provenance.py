@@ -10,7 +10,7 @@ from cedice.training import hardware
 
 PACKAGE = Path(__file__).parents[1]
 # Of the package, what decides a training: as in `dvc.yaml`.
-CODE = ("batchnorm.py", "convolution.py", "data/slices.py", "losses.py", "metrics.py", "networks.py", "training", "unet.py")
+CODE = ("batchnorm.py", "data/slices.py", "losses.py", "metrics.py", "networks.py", "training", "unet.py")
 
 
 def code() -> list[Path]:
