@@ -14,8 +14,8 @@ _POINTS = 20  # of a curve that starts with the first epochs: more would show no
 
 
 def due(epoch: int, epochs: int) -> bool:
-    """Whether the networks of an epoch, numbered from 1 to ``epochs``, are validated: every ⌊epochs / 20⌋-th, and the last
-    `LAST_EPOCHS`. So a training of fewer than 40 epochs validates after each."""
+    """Whether the networks of an epoch, numbered from 1 to ``epochs``, are validated: every max(1, ⌊epochs / 20⌋)-th,
+    and the last `LAST_EPOCHS`. So a training of fewer than 40 epochs validates after each."""
     return epoch % max(1, epochs // _POINTS) == 0 or epoch > epochs - LAST_EPOCHS
 
 
