@@ -1,6 +1,7 @@
 """Pieces of Markdown that all reports share."""
 
 import math
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
@@ -13,6 +14,7 @@ SYNTHETIC = (
     "",
 )
 _LONG = 10_000  # of an interval with less than one degree of freedom
+_MARK = re.compile(r"\s+(?=([-+*>]|#+|\d+[.)])\s)")  # the space before what Markdown takes for a mark where a line begins
 
 
 def title(text: str, study: str, synthetic: bool) -> list[str]:
@@ -43,8 +45,9 @@ def networks(readouts: Iterable[str]) -> str:
 
 
 def wrapped(text: str) -> str:
-    """A paragraph in lines of the reports' width."""
-    return textwrap.fill(text, 125, break_long_words=False, break_on_hyphens=False)
+    """A paragraph in lines of the reports' width, none of which begins as a list, a heading or a quotation would."""
+    held = _MARK.sub("\0", text)
+    return textwrap.fill(held, 125, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
