@@ -17,7 +17,7 @@ from cedice.evaluation.runs import Runs, decisive, seeds
 from cedice.files import write_csv, write_text
 from cedice.params import LOSSES
 from cedice.pipeline.stage import Job, run
-from cedice.reporting import difference
+from cedice.reporting import difference, rates
 from cedice.reporting import noise as noise_report
 from cedice.reporting.verdict import markdown
 
@@ -41,7 +41,8 @@ def verdict(job: Job, runs: dict[str, Runs]) -> None:
     if job.settings.split == "folds":
         published = peers.table({key: each.counts for key, each in runs[rests].items()}, bins[rests], job.folds)
     tables = table, asked, ruled[ruled["readout"] == rests]
-    text = markdown(*tables, job.study, job.synthetic, _last_epochs(folder), by_chance, published, job.untrained)
+    besides = _last_epochs(folder), by_chance, published, job.untrained, rates.compared(runs[rests])
+    text = markdown(*tables, job.study, job.synthetic, *besides)
     write_text(folder / "verdict.md", text)
     print(f"{folder / 'verdict.md'} written")
 

@@ -1,9 +1,19 @@
-"""The choice of learning rates in words."""
+"""Learning rates in words: how they were chosen, and that the losses have their own."""
 
 import pandas as pd
 
+from cedice.evaluation.runs import Runs
 from cedice.paper import LOSS_TITLES, titles
 from cedice.reporting.markdown import number, table, title, wrapped
+
+
+def compared(runs: Runs) -> str:
+    """A sentence, with a space before it, where the losses were not trained at one learning rate; else nothing."""
+    rates = {LOSS_TITLES[loss]: run.record["settings"].get("learning_rate") for (_, loss, _), run in runs.items()}
+    if len(set(rates.values())) == 1:
+        return ""
+    told = ", ".join(f"{loss} {rate:g}" for loss, rate in rates.items())
+    return f" The losses have learning rates of their own ({told}), which are compared with them."
 
 
 def _edge(trained: pd.DataFrame, chosen: dict[str, float]) -> str:

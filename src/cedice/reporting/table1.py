@@ -20,6 +20,7 @@ from cedice.paper import (
     UNDETERMINED,
     titles,
 )
+from cedice.reporting import rates
 from cedice.reporting.beyond import validated
 from cedice.reporting.markdown import counted, networks, number, of_validated, spread, table, title, untrained, wrapped
 
@@ -170,18 +171,9 @@ def _about(tables: Tables, runs: Runs, folds: Folds) -> str:
         "validation set per class, then the mean over classes, with the background or without. "
         f"{networks(tables)}{validated(titles(summary), folds)}{_papers_average(summary)} Pixel error is the same in both "
         "averages. ↑ and ↓ say whether CE + DL lies above or below CE, = that four digits do not differ: higher is better for "
-        f"Dice and IoU, lower for pixel error. A difference within the spreads is no finding.{_rates(runs)} Own thresholds are "
-        "those of the verdict's section on the decision rule."
+        f"Dice and IoU, lower for pixel error. A difference within the spreads is no finding.{rates.compared(runs)} Own "
+        "thresholds are those of the verdict's section on the decision rule."
     )
-
-
-def _rates(runs: Runs) -> str:
-    """A sentence, with a space before it, where the losses were not trained at one learning rate."""
-    rates = {LOSS_TITLES[loss]: run.record["settings"].get("learning_rate") for (_, loss, _), run in runs.items()}
-    if len(set(rates.values())) == 1:
-        return ""
-    told = ", ".join(f"{loss} {rate:g}" for loss, rate in rates.items())
-    return f" The losses have learning rates of their own ({told}), which are compared with them."
 
 
 def _papers_average(summary: Table) -> str:

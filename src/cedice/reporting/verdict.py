@@ -61,6 +61,7 @@ def markdown(
     by_chance: pd.DataFrame | None = None,
     published: pd.DataFrame | None = None,
     missing: Collection[str] = (),
+    rates: str = "",
 ) -> str:
     """The verdict in plain words, its tables, and what their columns mean.
 
@@ -68,7 +69,7 @@ def markdown(
     `decision.judge` of that on which the verdict rests. ``last_epochs``: CE + DL
     minus CE, mean over the last ten epochs; where its sign is another than at the end, the text says so.
     ``by_chance``: `chance.table`. ``published``: `analysis.peers.table` of the network on which the verdict rests.
-    ``missing``: the study's data sets without a training.
+    ``missing``: the study's data sets without a training. ``rates``: `rates.compared`.
     """
     named, figures = titles(judged["dataset"]), figure_numbers(judged["dataset"])
     readouts = list(dict.fromkeys(judged["readout"]))
@@ -78,7 +79,7 @@ def markdown(
     lines = [
         *title("The verdict", study, synthetic),
         *untrained(missing),
-        wrapped(f"{networks(readouts)} {_RESTS if rests != 'last' else ''}"),
+        wrapped(f"{networks(readouts)} {_RESTS if rests != 'last' else ''}{rates}"),
         "",
     ]
     lines += _words(rows, study, last_epochs)
@@ -117,7 +118,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     """The table of verdicts; ``beside``: those of the last epoch, by data set and measure, for a column of their own."""
     named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE"]
-    heads += ["95 % interval", "p (Holm)", "90 % interval", "margin", "detectable difference, 80 % power"] if tested else []
+    heads += ["95 % interval (90 %)", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
     heads += [
         "n",
         *(["the paper"] if papers else []),
@@ -127,9 +128,10 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     for row in rows:
         verdict = f"**{row['verdict']}**" + (": one training" if row["verdict"] == "not testable" else "")
         cells = [named[row["dataset"]], row["statement"], verdict, number(row["mean"], "+")]
-        numbers = [interval(row["low"], row["high"]), number(row["p"], digits=".3g")]
-        numbers += [interval(*limits(row["mean"], row["error"], row["freedom"], 2 * LEVEL)), f"{row['margin']:g}"]
-        numbers.append(number(row["detectable"]))
+        ends = interval(row["low"], row["high"])
+        if not math.isnan(row["low"]):
+            ends += f" ({interval(*limits(row['mean'], row['error'], row['freedom'], 2 * LEVEL))})"
+        numbers = [ends, number(row["p"], digits=".3g"), f"{row['margin']:g}", number(row["detectable"])]
         cells += [*(numbers if tested else []), units(row)]
         cells += [number(row["paper"], "+")] if papers else []
         if beside is not None:
