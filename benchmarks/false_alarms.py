@@ -8,14 +8,21 @@ draws that each rule calls at a level of 5 %, and the test that decides also at 
 Then the same differences where slices come in patients that the test does not know: 48 slices of 20, of which those of one
 patient correlate by 0.6 in what units and the rest add; by the test that decides, and with `statistics.clustered_error`.
 
+Then few trainings or units: how often each verdict would be called without the rule of `analysis.compared` on too few, which
+makes "too few to tell" of what is not called different; and how often a difference as large as the margin would be called none
+that matters, where all units have it and where few do.
+
 Then five folds of 20 patients: how often `analysis.nested` calls a difference where there is none, and Student's t over the
 patients of all folds, which is no test; and how often it finds a difference, or that there is none that matters.
 """
+
+import itertools
 
 import numpy as np
 from scipy import stats
 
 from cedice import params, paths
+from cedice.analysis.compared import TRAININGS, UNITS
 from cedice.analysis.nested import over_folds
 from cedice.analysis.pairs import minus
 from cedice.analysis.statistics import ALIKE, LEVEL, clustered_error, components, p_values, paired
@@ -35,6 +42,8 @@ SIZES = (  # standard deviations of folds, trainings and patients; patients of e
     (0.0, 0.015, 0.01, FIVE),
     (0.0, 0.005, 0.02, (4, 10, 20, 30, 36)),
 )
+RARE = 7  # one unit in so many has a difference
+FEW = ((2, 5), (2, 10), (2, 20), (3, 5), (3, 10), (3, 20), (5, 5), (5, 10), (5, 20))  # trainings a loss, and units
 POWERS = {  # (of trainings, of patients): what was seen of differences of 0.0123, 0.0164 and 0 with 5 and with 10 trainings
     (0.002, 0.01): "1.00 1.00 1.00   1.00 1.00 1.00",
     (0.005, 0.02): "0.86 0.98 0.73   0.97 1.00 0.93",
@@ -46,6 +55,7 @@ POWERS = {  # (of trainings, of patients): what was seen of differences of 0.012
 def main() -> None:
     crossed()
     unknown_patients()
+    few()
     size_of_nested()
     power_of_nested()
 
@@ -94,6 +104,28 @@ def unknown_patients() -> None:
                 wider += p_values(found[0], *clustered_error(*found[1:], SLICES), 0)[0] < LEVEL
             name = ", ".join(f"{spread:.3f}" for spread in spreads)
             print(f"{name:30} {seeds:5} {plain / DRAWS:10.1%} {wider / DRAWS:16.1%}", flush=True)
+
+
+def few() -> None:
+    """With the components of ACDC's Dice, and with a fifth of them, so that few units lie together if none is a rare one."""
+    measured_, _ = measured("acdc", params.load().small.seeds_of("acdc"))
+    print(f"\nWithout the rule on too few: verdicts where there is no difference, and how often one of {MARGIN} is called none")
+    print(f"that matters, where all units have it, and where one unit in {RARE} has all of it")
+    print(f"{'sd of trainings, units, rest':28} trainings units  different  equal   open   0.01: of all  of one in {RARE}")
+    for spreads, (trainings, units) in itertools.product((measured_, np.divide(measured_, 5)), FEW):
+        random, shapes = np.random.default_rng(0), ((trainings, 1), (1, units), (trainings, units))
+        told: dict[str, list[str]] = {"nothing": [], "all": [], "rare": []}
+        for _ in range(DRAWS):
+            draw = sum(random.normal(0, spread, shape) for spread, shape in zip(spreads, shapes, strict=True))
+            added = {"nothing": 0, "all": MARGIN, "rare": MARGIN * RARE * (random.random(units) < 1 / RARE)}
+            for kind, difference in added.items():
+                p, p_equal = p_values(float((draw + difference).mean()), *error_of(draw + difference), MARGIN)
+                told[kind].append("different" if p < LEVEL else "equal" if p_equal < LEVEL else "open")
+        different, equal, open_ = (told["nothing"].count(verdict) / DRAWS for verdict in ("different", "equal", "open"))
+        wrong = [told[kind].count("equal") / DRAWS for kind in ("all", "rare")]
+        rule = "  too few to tell" if trainings < TRAININGS or units < UNITS else ""
+        name = f"{', '.join(f'{spread:.4f}' for spread in spreads):28} {trainings:9} {units:5}"
+        print(f"{name} {different:10.1%} {equal:6.1%} {open_:6.1%} {wrong[0]:14.1%} {wrong[1]:12.1%}{rule}", flush=True)
 
 
 def size_of_nested() -> None:
