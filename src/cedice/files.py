@@ -95,22 +95,26 @@ def save_figure(figure: Any, path: Path) -> None:
 
     Text is drawn as it is: dollar signs make no formula, bytes that are no UTF-8 are escaped, letters that the font lacks are
     boxes."""
-    from PIL import Image  # noqa: PLC0415  (most that write files draw nothing)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (most that write files draw nothing)
+    from PIL import Image  # noqa: PLC0415
 
     for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
         plain = re.sub(r"(?<!\\)\$", r"\\$", text.get_text())
         text.set_text(plain.encode("utf-8", "backslashreplace").decode())
-    drawn = io.BytesIO()
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(drawn, dpi=110, format="png")
+        if layout := figure.get_layout_engine():  # once, where `savefig` would draw twice
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        canvas.draw()
+    colours = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     packed = io.BytesIO()  # Pillow takes no notice where a full disk takes a part of what it writes to a file
-    with Image.open(drawn) as picture:
-        colours = picture.convert("RGB")
-        if path.suffix == ".jpg":
-            colours.save(packed, "JPEG", quality=80, subsampling=0, optimize=True)
-        else:
-            colours.quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    if path.suffix == ".jpg":
+        colours.save(packed, "JPEG", quality=80, subsampling=0, optimize=True)
+    else:
+        colours.quantize(256, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
     with replacing(path) as new:
         new.write_bytes(packed.getvalue())
 

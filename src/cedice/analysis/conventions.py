@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cedice.evaluation.counts import Counts, same_slices
-from cedice.metrics import METRICS, dice, iou, pixel_error
+from cedice.metrics import dice, iou, pixel_error
 from cedice.paper import TABLE_1
 from cedice.params import LOSSES
 
@@ -29,6 +29,7 @@ GROUPINGS = ("slice", "batch", "volume", "pooled")
 BACKGROUNDS = ("with", "without")
 EMPTIES = {"left out": np.nan, "1": 1.0, "0": 0.0}
 COUNTED = ("tp", "fp", "fn")
+Sums = tuple[np.ndarray, np.ndarray, np.ndarray]  # TP, FP, FN, each (groups, classes)
 
 
 def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
@@ -43,14 +44,14 @@ def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
     """
     same_slices(counts, dataset)
     papers, rows = TABLE_1.get(dataset), []
-    for grouping, background, empty in itertools.product(GROUPINGS, BACKGROUNDS, EMPTIES):
-        convention = grouping, background == "with", EMPTIES[empty], batch
-        row: dict[str, Any] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
-        for loss in LOSSES:
-            tables = [table for (name, _), table in counts.items() if name == loss]
-            means = pd.DataFrame([values(table, *convention) for table in tables]).mean()
-            row |= {f"{loss}_{metric}": means[metric] for metric in METRICS}
-        rows.append(row | (_against(papers, counts, row, convention) if papers else {}))
+    for grouping in GROUPINGS:
+        sums = {loss: [_sums(table, grouping, batch) for (name, _), table in counts.items() if name == loss] for loss in LOSSES}
+        for background, empty in itertools.product(BACKGROUNDS, EMPTIES):
+            convention = background == "with", EMPTIES[empty]
+            row: dict[str, Any] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
+            for loss in LOSSES:
+                row |= _means(f"{loss}_", [_values(each, *convention) for each in sums[loss]])
+            rows.append(row | (_against(papers, sums, row, convention) if papers else {}))
     table = pd.DataFrame(rows).round(6)
     numbers = table.columns.drop("empty")
     same = table.groupby(["grouping", "background"], sort=False)["misfit" if papers else "ce_dice"].transform("nunique") == 1
@@ -60,19 +61,17 @@ def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
 
 
 def _against(
-    papers: dict[str, dict[str, float]], counts: Counts, row: dict[str, Any], convention: tuple[str, bool, float, int]
+    papers: dict[str, dict[str, float]], sums: dict[str, list[Sums]], row: dict[str, Any], convention: tuple[bool, float]
 ) -> dict[str, Any]:
     """The columns of a convention that rest on the paper's numbers."""
     distances, misfits = [], []
     columns: dict[str, Any] = {}
     for loss, paper in papers.items():
-        tables = [table for (name, _), table in counts.items() if name == loss]
-        expected = pd.DataFrame([implied(table, *convention, paper["pixel_error"]) for table in tables]).mean()
-        columns |= {f"{loss}_implied_{metric}": expected[metric] for metric in expected.index}
+        expected = _means("", [_implied(each, *convention, paper["pixel_error"]) for each in sums[loss]])
+        columns |= {f"{loss}_implied_{metric}": value for metric, value in expected.items()}
         distances += [abs(row[f"{loss}_{metric}"] - paper[metric]) for metric in paper]
-        misfits += [abs(expected[metric] - paper[metric]) for metric in expected.index]
-    classes = next(iter(counts.values()))["class"].max() + 1
-    single = convention[0] == "pooled" and not convention[1] and classes == 2
+        misfits += [abs(value - paper[metric]) for metric, value in expected.items()]
+    single = row["grouping"] == "pooled" and not convention[0] and sums[LOSSES[0]][0][0].shape[1] == 2
     return columns | {
         "distance": np.mean(distances),
         "misfit": np.mean(misfits),
@@ -80,22 +79,32 @@ def _against(
     }
 
 
+def _means(prefix: str, found: list[dict[str, float]]) -> dict[str, float]:
+    """Over the trainings."""
+    return {f"{prefix}{metric}": float(np.mean([each[metric] for each in found])) for metric in found[0]}
+
+
 def values(counts: pd.DataFrame, grouping: str, background: bool, empty: float, batch: int) -> dict[str, float]:
     """dice, iou and pixel_error of a counts table (`cedice.evaluation.evaluate`) under one convention."""
-    tp, fp, fn = _sums(counts, grouping, batch)
+    return _values(_sums(counts, grouping, batch), background, empty)
+
+
+def _values(sums: Sums, background: bool, empty: float) -> dict[str, float]:
     first = 0 if background else 1
-    regions = tp[:, first:], fp[:, first:], fn[:, first:]
+    regions = [each[:, first:] for each in sums]
     means = {"dice": _mean(dice(*regions, empty)), "iou": _mean(iou(*regions, empty))}
-    return means | {"pixel_error": float(np.mean(pixel_error(tp, fp, fn)))}
+    return means | {"pixel_error": float(np.mean(pixel_error(*sums)))}
 
 
 def implied(counts: pd.DataFrame, grouping: str, background: bool, empty: float, batch: int, error: float) -> dict[str, float]:
     """dice and iou under one convention, if 1 − Dice of every group and class were as many times as large as the pixel error
     ``error`` is beside that of ``counts``. What a group lacks in both maps stays ``empty``."""
-    tp, fp, fn = _sums(counts, grouping, batch)
+    return _implied(_sums(counts, grouping, batch), background, empty, error)
+
+
+def _implied(sums: Sums, background: bool, empty: float, error: float) -> dict[str, float]:
     first = 0 if background else 1
-    regions = tp[:, first:], fp[:, first:], fn[:, first:]
-    ours, score = float(np.mean(pixel_error(tp, fp, fn))), dice(*regions)
+    ours, score = float(np.mean(pixel_error(*sums))), dice(*(each[:, first:] for each in sums))
     if ours:
         score = np.clip(1 - (1 - score) * error / ours, 0, 1)
     absent = np.isnan(score)
@@ -105,8 +114,7 @@ def implied(counts: pd.DataFrame, grouping: str, background: bool, empty: float,
     }
 
 
-def _sums(counts: pd.DataFrame, grouping: str, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """TP, FP, FN, each (groups, classes)."""
+def _sums(counts: pd.DataFrame, grouping: str, batch: int) -> Sums:
     classes = counts["class"].max() + 1
     places = counts.iloc[::classes]
     groups = {
@@ -125,7 +133,10 @@ def _sums(counts: pd.DataFrame, grouping: str, batch: int) -> tuple[np.ndarray, 
 
 def _mean(scores: np.ndarray) -> float:
     """Over the classes of a group, then over the groups; both leave out NaN."""
-    return pd.DataFrame(scores).mean(axis=1).mean()
+    there = np.isfinite(scores)
+    number = there.sum(axis=1)
+    means = np.where(there, scores, 0).sum(axis=1)[number > 0] / number[number > 0]
+    return float(means.mean()) if len(means) else np.nan
 
 
 def gap(dice_value: float, iou_value: float) -> float:

@@ -45,8 +45,13 @@ def table(counts: np.ndarray, index: pd.DataFrame) -> pd.DataFrame:
 def scores(table: pd.DataFrame) -> pd.DataFrame:
     """Foreground Dice, a row a patient and a column a threshold, from the layout above: mean over the classes, of which those
     that prediction and truth both lack are left out."""
-    values = pd.Series(dice(table["tp"], table["fp"], table["fn"]), pd.MultiIndex.from_frame(table[["patient", "threshold"]]))
-    return values.groupby(level=["patient", "threshold"], sort=False).mean().unstack("threshold", sort=False)
+    patients = table["patient"].drop_duplicates()
+    values = dice(table["tp"], table["fp"], table["fn"]).reshape(
+        len(patients), -1, len(THRESHOLDS)
+    )  # as the layout orders rows
+    there = np.isfinite(values)
+    means = np.where(there, values, 0).sum(axis=1) / np.where(there.any(axis=1), there.sum(axis=1), np.nan)
+    return pd.DataFrame(means, pd.Index(patients, name="patient"), pd.Index(THRESHOLDS, name="threshold"))
 
 
 def best(table: pd.DataFrame) -> float:
