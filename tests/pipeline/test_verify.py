@@ -146,7 +146,7 @@ def test_a_number_changed_together_with_the_lock_is_noticed(ran):
     table = ran / RECIPE / "table1.csv"
     replace(table, "0.", "1.")
     run(ran, "dvc", "commit", "--force", "table@recipe")
-    assert verify.again(ran, "recipe", lambda line: None) == [f"{RECIPE}/table1.csv: made again, it differs"]
+    assert verify.again(ran, ["recipe"], lambda line: None) == [f"{RECIPE}/table1.csv: made again, it differs"]
 
 
 def test_weights_of_another_training_are_named(ran):

@@ -1,16 +1,25 @@
-"""Stages of a study one after another in this process, since importing takes longer than most of them.
+"""Stages of several studies in few processes, since importing takes longer than most stages.
 
-    python -m cedice.pipeline.series STUDY FILE…
+    python -m cedice.pipeline.series '[[FOLDER, STUDY, FILE…], …]'
 
-Each file is run as the command `python FILE --study STUDY` would.
+In each FOLDER the files run one after another as the commands `python FILE --study STUDY` would.
 """
 
+import json
+import os
 import runpy
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 
 def main() -> None:
-    study, *files = sys.argv[1:]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_run, json.loads(sys.argv[1])))
+
+
+def _run(series: list[str]) -> None:
+    folder, study, *files = series
+    os.chdir(folder)
     for file in files:
         sys.argv = [file, "--study", study]
         runpy.run_path(file, run_name="__main__")

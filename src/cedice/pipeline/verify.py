@@ -10,6 +10,7 @@ All is made in a temporary folder: nothing here is changed. The numbers that REA
 by `make test` (`tests/test_docs.py`).
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,7 @@ def verify(root: Path, say: Say) -> list[str]:
         broken += locked(root, paths.reports(study), say)
         for folder in sorted((root / paths.experiments(study)).glob("*/")):
             broken += locked(root, folder.relative_to(root), say)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is in processes of their own
-        for lines in pool.map(lambda study: again(root, study, say), [each for each in studies if each in project.reports]):
-            broken += lines
+    broken += again(root, [study for study in studies if study in project.reports], say)
     return broken + evaluated(root, project, say)
 
 
@@ -144,31 +142,43 @@ def _at(root: Path, revision: str, path: str, known: dict[tuple[str, str], str] 
     return known[revision, path]
 
 
-def again(root: Path, study: str, say: Say) -> list[str]:
-    """The reports of a study that come out otherwise when they are made again."""
-    stages = _stages(root)
-    alone = [name for name, stage in stages.items() if "matrix" not in stage and stage["cmd"].endswith(f" --study {study}")]
-    outs = [next(iter(out)).replace("${item.study}", study) for name in (*_REPORTS, *alone) for out in stages[name]["outs"]]
+def again(root: Path, studies: list[str], say: Say) -> list[str]:
+    """The reports of these studies that come out otherwise when they are made again."""
+    stages, outs, series = _stages(root), dict[str, list[str]](), []
     with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch)
-        shutil.copy(root / "params.yaml", copy)
-        for name in STUDIES:  # some stages read other studies
-            (copy / paths.reports(name)).mkdir(parents=True)
-            given = _GIVEN if name == study else (*_GIVEN, "verdict.csv", "decision.csv")
-            for each in given:
-                if (root / paths.reports(name) / each).exists() and (paths.reports(name) / each).as_posix() not in outs:
-                    (copy / paths.reports(name) / each).symlink_to((root / paths.reports(name) / each).resolve())
-        names = _ordered(alone)
-        _run(root, copy, "-m", "cedice.pipeline.series", study, *(str(root / "stages" / f"{name}.py") for name in names))
-        files = [path for out in outs for path in _files(root / out, root)]
-        made = [path for out in outs for path in _files(copy / out, copy)]
-        broken = [
-            f"{path}: made again, it differs"
-            for path in dict.fromkeys([*files, *made])
-            if not (root / path).is_file()
-            or not (copy / path).is_file()
-            or (root / path).read_bytes() != (copy / path).read_bytes()
-        ]
+        for study in studies:
+            end = f" --study {study}"
+            alone = [name for name, stage in stages.items() if "matrix" not in stage and stage["cmd"].endswith(end)]
+            made = [next(iter(out)) for name in (*_REPORTS, *alone) for out in stages[name]["outs"]]
+            outs[study] = [out.replace("${item.study}", study) for out in made]
+            _given(root, Path(scratch) / study, study, outs[study])
+            files = [str(root / "stages" / f"{name}.py") for name in _ordered(alone)]
+            series.append([str(Path(scratch) / study), study, *files])
+        _run(root, Path(scratch), "-m", "cedice.pipeline.series", json.dumps(series))
+        return [line for study in studies for line in _differing(root, Path(scratch) / study, study, outs[study], say)]
+
+
+def _given(root: Path, copy: Path, study: str, outs: list[str]) -> None:
+    """Lay what the study's reports are made from into the folder ``copy``."""
+    copy.mkdir()
+    shutil.copy(root / "params.yaml", copy)
+    for name in STUDIES:  # some stages read other studies
+        (copy / paths.reports(name)).mkdir(parents=True)
+        given = _GIVEN if name == study else (*_GIVEN, "verdict.csv", "decision.csv")
+        for path in (paths.reports(name) / each for each in given):
+            if (root / path).exists() and path.as_posix() not in outs:
+                (copy / path).symlink_to((root / path).resolve())
+
+
+def _differing(root: Path, copy: Path, study: str, outs: list[str], say: Say) -> list[str]:
+    files, made = ([path for out in outs for path in _files(place / out, place)] for place in (root, copy))
+    broken = [
+        f"{path}: made again, it differs"
+        for path in dict.fromkeys([*files, *made])
+        if not (root / path).is_file()
+        or not (copy / path).is_file()
+        or (root / path).read_bytes() != (copy / path).read_bytes()
+    ]
     if not broken:
         say(f"{study}: {len(files)} reports follow from the record, byte for byte")
     return broken
