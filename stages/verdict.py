@@ -40,9 +40,9 @@ def verdict(job: Job, runs: dict[str, Runs]) -> None:
     published = None
     if job.settings.split == "folds":
         published = peers.table({key: each.counts for key, each in runs[rests].items()}, bins[rests], job.folds)
-    tables = table, asked, ruled[ruled["readout"] == rests]
-    besides = _last_epochs(folder), by_chance, published, job.untrained, rates.compared(runs[rests])
-    text = markdown(*tables, job.study, job.synthetic, *besides)
+    tables, tails = (table, asked, ruled[ruled["readout"] == rests]), _last_epochs(folder)
+    told = rates.compared(runs[rests])
+    text = markdown(*tables, job.study, job.synthetic, tails, by_chance, published, job.untrained, told)
     write_text(folder / "verdict.md", text)
     print(f"{folder / 'verdict.md'} written")
 

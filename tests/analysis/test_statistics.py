@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cedice.analysis import statistics
-from cedice.analysis.statistics import by_chance, clustered_error, components, detectable, holm, paired
+from cedice.analysis.statistics import by_chance, clustered_error, components, detectable, holm, paired, signed_rank
 from cedice.reporting.markdown import interval
 
 MARGIN = 0.01
@@ -28,6 +28,16 @@ def test_one_training_says_nothing_of_others_and_the_bootstrap_is_that_of_the_me
     assert result.p_units == pytest.approx(stats.wilcoxon(values[0]).pvalue)
     assert np.isnan([result.error, result.freedom, result.low, result.high, result.p, result.p_equal]).all()
     assert paired(values, MARGIN).boot_low == result.boot_low  # the same random numbers every time
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9, 14, 50, 51, 90])
+def test_the_signed_ranks_are_those_of_scipy_with_ties_and_zeros_too(count):
+    random = np.random.default_rng(count)
+    for digits, zeros in ((9, False), (9, True), (1, False), (0, True)):
+        values = np.round(random.normal(0.4, 1, count), digits)
+        values[::3] = 0 if zeros and count > 1 else values[::3]
+        assert signed_rank(values) == pytest.approx(stats.wilcoxon(values).pvalue, rel=1e-12)
+    assert signed_rank(np.zeros(count)) == 1
 
 
 def test_the_bootstrap_resamples_units_only():

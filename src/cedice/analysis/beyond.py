@@ -87,23 +87,21 @@ def questions(classes: tuple[str, ...]) -> dict[str, tuple[str, int]]:
 def patients(asked: Asked, classes: tuple[str, ...]) -> pd.DataFrame:
     """One row per patient, the columns of `questions`; NaN where a patient, or the study, has no such value."""
     counts, volumes, bins = asked.counts, asked.volumes, asked.bins
-    found = pd.DataFrame(
-        index=pd.Index(counts["patient"].unique(), name="patient"), columns=list(questions(classes)), dtype=float
-    )
     places = structures(counts).assign(patient=counts["patient"])
-    found["false_positives"] = places[~places["there"]].groupby("patient")["marked"].mean()
+    found = {"false_positives": places[~places["there"]].groupby("patient")["marked"].mean()}
     if asked.late is not None:
         found["late"] = asked.late["dice"].unstack("epoch", sort=False).mean(axis=1, skipna=False)
     if bins is not None:
-        found.update(calibration.patients(bins))
+        found |= dict(calibration.patients(bins))
     if volumes is not None:
-        found.update(volumes.groupby("patient")[["surface_dice", "hd95"]].mean())
+        found |= dict(volumes.groupby("patient")[["surface_dice", "hd95"]].mean())
         bias = (volumes["predicted"] - volumes["truth"]) * volumes["voxel_ml"]
-        found.update(bias.groupby([volumes["patient"], volumes["class"]]).mean().unstack().add_prefix("volume_"))
+        found |= dict(bias.groupby([volumes["patient"], volumes["class"]]).mean().unstack().add_prefix("volume_"))
         if VENTRICLE in classes:
             fractions = ejection_fractions(volumes[volumes["class"] == classes.index(VENTRICLE)])
             found["ejection_fraction"] = 100 * abs(fractions["predicted"] - fractions["truth"])
-    return found
+    names = pd.Index(counts["patient"].unique(), name="patient")
+    return pd.DataFrame(found, names, list(questions(classes)), float)
 
 
 def ejection_fractions(ventricle: pd.DataFrame) -> pd.DataFrame:

@@ -90,9 +90,8 @@ def values(counts: pd.DataFrame, grouping: str, background: bool, empty: float, 
 
 
 def _values(sums: Sums, background: bool, empty: float) -> dict[str, float]:
-    first = 0 if background else 1
-    regions = [each[:, first:] for each in sums]
-    means = {"dice": _mean(dice(*regions, empty)), "iou": _mean(iou(*regions, empty))}
+    tp, fp, fn = (each[:, 0 if background else 1 :] for each in sums)
+    means = {"dice": _mean(dice(tp, fp, fn, empty)), "iou": _mean(iou(tp, fp, fn, empty))}
     return means | {"pixel_error": float(np.mean(pixel_error(*sums)))}
 
 
@@ -103,8 +102,8 @@ def implied(counts: pd.DataFrame, grouping: str, background: bool, empty: float,
 
 
 def _implied(sums: Sums, background: bool, empty: float, error: float) -> dict[str, float]:
-    first = 0 if background else 1
-    ours, score = float(np.mean(pixel_error(*sums))), dice(*(each[:, first:] for each in sums))
+    tp, fp, fn = (each[:, 0 if background else 1 :] for each in sums)
+    ours, score = float(np.mean(pixel_error(*sums))), dice(tp, fp, fn)
     if ours:
         score = np.clip(1 - (1 - score) * error / ours, 0, 1)
     absent = np.isnan(score)

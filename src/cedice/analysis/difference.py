@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from cedice.analysis.pairs import BASE, OTHER, minus
 from cedice.analysis.statistics import LEVEL
@@ -63,7 +63,7 @@ def over_epochs(runs: dict[str, Runs]) -> pd.DataFrame:
             dice = {key[1:]: run.history["dice_foreground"] for key, run in by.items() if key[0] == dataset}
             differences = pd.DataFrame(minus(dice, numbers))
             mean, std = differences.mean(), differences.std(ddof=1)
-            half = std / np.sqrt(len(numbers)) * stats.t.ppf(1 - LEVEL / 2, max(len(numbers) - 1, 1))
+            half = std / np.sqrt(len(numbers)) * special.stdtrit(max(len(numbers) - 1, 1), 1 - LEVEL / 2)
             part = {"readout": readout, "dataset": dataset, "epoch": by[dataset, BASE, numbers[0]].history["epoch"]}
             part |= {"seeds": len(numbers), "mean": mean, "std": std, "low": mean - half, "high": mean + half}
             parts.append(pd.DataFrame(part))

@@ -15,7 +15,7 @@ Biometrics Bull. 2:110–114, 1946). What patients add to every network alike ca
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from cedice.analysis.anova import combined
 
@@ -43,4 +43,4 @@ def heterogeneity(differences: np.ndarray) -> Heterogeneity:
     sums = units * ((by_training - by_network[:, None]) ** 2).sum(), seeds * (crossed**2).sum(), (rest**2).sum()
     total, freedom = combined(np.array(sums) / freedoms, freedoms)
     ratio = float(of_networks / total) if total else 0.0
-    return Heterogeneity(ratio, networks - 1, freedom, float(stats.f.sf(ratio, networks - 1, freedom)))
+    return Heterogeneity(ratio, networks - 1, freedom, float(special.fdtrc(networks - 1, freedom, ratio)))

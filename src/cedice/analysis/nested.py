@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from cedice.analysis.anova import combined, sums
 from cedice.analysis.statistics import LEVEL, Paired, bootstrap, p_values
@@ -53,7 +53,7 @@ def nested(differences: Sequence[np.ndarray], margin: float) -> Nested:
         raise ValueError(f"{len(differences)} folds, of the sizes {[fold.shape for fold in differences]}: nothing to compare")
     means = np.array([fold.mean() for fold in differences])
     mean, error, freedom = over_folds(means)
-    half = float(error * stats.t.ppf(1 - LEVEL / 2, freedom))
+    half = float(error * special.stdtrit(freedom, 1 - LEVEL / 2))
     trainings = np.concatenate([fold.mean(axis=1) for fold in differences])
     tested = (mean, error, freedom, mean - half, mean + half, *p_values(mean, error, freedom, margin))
     resampled = bootstrap(*(fold.mean(axis=0) for fold in differences))
