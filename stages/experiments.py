@@ -4,6 +4,7 @@ import pandas as pd
 
 from cedice import paths
 from cedice.analysis import experiments, response
+from cedice.analysis.pairs import of_pair
 from cedice.files import save_figure, write_csv, write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import figures
@@ -14,7 +15,7 @@ FILES = {"responses": "response", "leaked": "leakage"}
 
 def write(job: Job) -> None:
     folder, points, told = paths.reports(job.study), {}, {}
-    for readout, base in job.runs().items():
+    for readout, base in of_pair(job.runs()).items():
         kept = experiments.load(job.study, job.params, readout)
         points[readout] = response.by_alpha(base, job.params.loss.ce_dl.alpha, kept)
         told[readout] = Tried(response.response(points[readout]), response.leakage(base, kept, job.study), kept)

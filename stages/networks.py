@@ -11,6 +11,7 @@ import pandas as pd
 from cedice import params, paths
 from cedice.analysis import between_networks, experiments, pareto
 from cedice.analysis.difference import best
+from cedice.analysis.pairs import of_pair
 from cedice.analysis.statistics import holm
 from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure, write_csv, write_text
@@ -24,7 +25,7 @@ def write(job: Job) -> None:
     alike = {"hardware", "train"}
     given = {name: job.params.study(name).model_dump(exclude=alike) for name in params.STUDIES}
     jobs = [Job(job.params, name, {}) for name in params.STUDIES if given[name] == given[job.study]]
-    there = {each.study: each.runs() for each in jobs if (paths.reports(each.study) / "verdict.csv").is_file()}
+    there = {each.study: of_pair(each.runs()) for each in jobs if (paths.reports(each.study) / "verdict.csv").is_file()}
     readout = decisive(set.intersection(*(set(of) for of in there.values()))) if there else "last"
     runs = {study: of[readout] for study, of in there.items()}
     target = Path("reports/networks")

@@ -1,6 +1,7 @@
 """Put a study's results on one self-contained page (`index.html`)."""
 
 from cedice import paths
+from cedice.analysis.pairs import of_pair
 from cedice.files import write_text
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.page import render
@@ -8,7 +9,7 @@ from cedice.reporting.page import render
 
 def write(job: Job) -> None:
     target = paths.reports(job.study) / "index.html"
-    write_text(target, render(job.study, job.runs(), job.params.loss.ce_dl.alpha, job.synthetic))
+    write_text(target, render(job.study, of_pair(job.runs()), job.params.loss.ce_dl.alpha, job.synthetic))
     print(f"{target} written")
 
 

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from cedice import paths
 from cedice.analysis.difference import over_epochs
+from cedice.analysis.pairs import of_pair
 from cedice.evaluation import record
 from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure
 from cedice.networks import arguments
-from cedice.paper import READOUT_TITLES, TABLE_1, figure_numbers, titles
-from cedice.params import LOSSES
+from cedice.paper import PAIR, READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import decision, difference, figures, forest, noise
 from cedice.reporting.network import network as draw_network
@@ -21,7 +21,7 @@ from cedice.tables import read_table
 
 
 def plot(job: Job) -> None:
-    runs, folder = job.runs(), paths.reports(job.study)
+    runs, folder = of_pair(job.runs()), paths.reports(job.study)
     with replacing(paths.figures(job.study), folder=True) as new:
         for number, figure in [network(job), *curves(job, runs), errors(job, decisive(runs)), sizes(job)]:
             save_figure(figure, new / f"figure{number}.png")
@@ -51,7 +51,7 @@ def curves(job: Job, by_readout: dict[str, Runs]) -> Iterator[tuple[int, Figure]
         spread = f"; mean, lowest and highest of {count} seeds" if count > 1 else ""
         number = figure_numbers(job.datasets)[dataset]["dice"]
         histories = {
-            readout: {loss: [run.history for key, run in runs.items() if key[:2] == (dataset, loss)] for loss in LOSSES}
+            readout: {loss: [run.history for key, run in runs.items() if key[:2] == (dataset, loss)] for loss in PAIR}
             for readout, runs in by_readout.items()
         }
         heading = f"Figure {number}. {title} validation set over the epochs ({job.note}{spread})"
@@ -63,7 +63,7 @@ def errors(job: Job, readout: str) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["border"]
     tables = record.by_network(job.table("errors"))[readout]
     profiles = {
-        dataset: {loss: [rows for key, rows in tables.items() if key[:2] == (dataset, loss)] for loss in LOSSES}
+        dataset: {loss: [rows for key, rows in tables.items() if key[:2] == (dataset, loss)] for loss in PAIR}
         for dataset in job.datasets
     }
     title = f"Figure {number}. Errors by distance to the true border ({job.note}; network: {READOUT_TITLES[readout]})"

@@ -9,7 +9,7 @@ from cedice.data import slices
 from cedice.data.grid import Grid, pixel_size
 from cedice.data.slices import Slices, shaped
 from cedice.files import read_arrays, replacing, save_figure
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 from cedice.paths import Training
 from cedice.pipeline.stage import Job, run
 from cedice.reporting.samples import choose, counted, predictions
@@ -20,7 +20,7 @@ def samples(job: Job) -> None:
     loaded = {dataset: slices.load(*paths.slices(job.study, dataset)) for dataset in job.datasets}
     validation = {dataset: whole.part("val", first[dataset]) for dataset, whole in loaded.items()}
     with replacing(paths.samples(job.study), folder=True) as new:
-        for number, loss in enumerate(LOSSES, start=2):
+        for number, loss in enumerate(PAIR, start=2):
             files = {
                 dataset: paths.labels(Training(job.study, dataset, loss, first[dataset]), "averaged")
                 for dataset in job.datasets

@@ -8,6 +8,7 @@ from cedice import paths
 from cedice.analysis import decision, mixtures
 from cedice.analysis.breakdown import borders, by_level, by_size
 from cedice.analysis.conventions import audit
+from cedice.analysis.pairs import of_pair
 from cedice.analysis.table1 import csv_rows, headline, summary
 from cedice.evaluation import record
 from cedice.evaluation.counts import Counts
@@ -22,8 +23,9 @@ from cedice.reporting.table1 import markdown, terminal
 def tables(job: Job) -> None:
     runs = job.runs()
     table1(job, runs)
-    where_they_differ(job, runs)
-    averages(job, runs["last"])
+    pair = of_pair(runs)
+    where_they_differ(job, pair)
+    averages(job, pair["last"])
 
 
 def table1(job: Job, runs: dict[str, Runs]) -> None:
@@ -43,7 +45,7 @@ def table1(job: Job, runs: dict[str, Runs]) -> None:
 
 
 def where_they_differ(job: Job, runs: dict[str, Runs]) -> None:
-    surfaces, targets = (record.by_network(job.table(name)) for name in ("surfaces", "targets"))
+    surfaces, targets = (of_pair(record.by_network(job.table(name))) for name in ("surfaces", "targets"))
     found: dict[str, dict[str, pd.DataFrame]] = {"borders": {}, "targets": {}, "levels": {}}
     for readout, of in runs.items():
         counts = pooled({key: each.counts for key, each in of.items()}, job.folds)

@@ -10,12 +10,13 @@ import pandas as pd
 from cedice import paths
 from cedice.analysis import beyond, chance, decision, noise, peers
 from cedice.analysis.difference import over_epochs
+from cedice.analysis.pairs import of_pair
 from cedice.analysis.verdict import Measured, judge
 from cedice.evaluation import record
 from cedice.evaluation.counts import check_units, regions
 from cedice.evaluation.runs import Runs, decisive, seeds
 from cedice.files import write_csv, write_text
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import difference, rates
 from cedice.reporting import noise as noise_report
@@ -23,16 +24,18 @@ from cedice.reporting.verdict import markdown
 
 
 def judged(job: Job) -> None:
-    runs = job.runs()
-    verdict(job, runs)
-    budget(job, runs)
+    runs = of_pair(job.runs())
+    epochs = record.by_training(job.table("epochs"))
+    readings = {key: noise.readings(rows) for key, rows in epochs.items() if key[1] in PAIR}
+    verdict(job, runs, readings)
+    budget(job, runs, readings)
     by_epoch(job, runs)
 
 
-def verdict(job: Job, runs: dict[str, Runs]) -> None:
+def verdict(job: Job, runs: dict[str, Runs], late: noise.Readings) -> None:
     folder, rests = paths.reports(job.study), decisive(runs)
-    bins = record.by_network(job.table("calibration"))
-    table, asked = _judged(job, runs, bins)
+    bins = of_pair(record.by_network(job.table("calibration")))
+    table, asked = _judged(job, runs, bins, late)
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
     ruled = _decided(job, runs, bins)
@@ -47,11 +50,11 @@ def verdict(job: Job, runs: dict[str, Runs]) -> None:
     print(f"{folder / 'verdict.md'} written")
 
 
-def budget(job: Job, runs: dict[str, Runs]) -> None:
-    readings = {key: noise.readings(rows) for key, rows in record.by_training(job.table("epochs")).items()}
-    table, folder, last = noise.budget(readings, tuple(runs), job.units, job.folds), paths.reports(job.study), runs["last"]
+def budget(job: Job, runs: dict[str, Runs], readings: noise.Readings) -> None:
+    table, last = noise.budget(readings, tuple(runs), job.units, job.folds), runs["last"]
+    folder = paths.reports(job.study)
     hours = {
-        name: sum(last[name, loss, seed].record["wall_seconds"] for loss in LOSSES for seed in seeds(last, name))
+        name: sum(last[name, loss, seed].record["wall_seconds"] for loss in PAIR for seed in seeds(last, name))
         / (3600 * len(seeds(last, name)))
         for name in job.datasets
     }
@@ -70,11 +73,12 @@ def by_epoch(job: Job, runs: dict[str, Runs]) -> None:
     print(f"{folder / 'difference.md'} written")
 
 
-def _judged(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _judged(
+    job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables], late: noise.Readings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The paper's statements, and what experts ask besides, of each network."""
     classes, margins = {name: job.classes(name) for name in job.datasets}, job.params.margins.model_dump()
     surfaces, targets, volumes = (record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes"))
-    late = {key: noise.readings(rows) for key, rows in record.by_training(job.table("epochs")).items()}
     parts: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
     for readout, of in runs.items():
         for name in job.datasets:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+PAIR = ("ce", "ce_dl")  # the losses whose difference is the question; a study may train more
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU", "pixel_error": "Pixel error"}
 LOSS_TITLES = {"ce": "CE", "ce_dl": "CE + DL"}
 CONVENTION_TITLES = {"with_background": "including background", "foreground": "foreground only"}

@@ -7,7 +7,7 @@ from cedice.analysis.heterogeneity import Heterogeneity, heterogeneity
 from cedice.analysis.pairs import minus
 from cedice.evaluation.counts import pooled_headline, regions, same_slices
 from cedice.evaluation.runs import Runs
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 
 _OF_VERDICT = ("dataset", "mean", "low", "high", "p", "verdict", "units", "seeds")
 
@@ -20,7 +20,7 @@ def rows(study: str, network: str, runs: Runs, verdict: pd.DataFrame) -> list[di
         of = {key: each for key, each in runs.items() if key[0] == row["dataset"]}
         scores = {
             loss: [pooled_headline(each.counts)["foreground"]["dice"] for key, each in of.items() if key[1] == loss]
-            for loss in LOSSES
+            for loss in PAIR
         }
         means = {loss: np.mean(values) for loss, values in scores.items()}
         stds = {f"{loss}_std": np.std(values, ddof=1) if len(values) > 1 else np.nan for loss, values in scores.items()}

@@ -10,11 +10,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from cedice.analysis.pairs import BASE, OTHER
 from cedice.errors import CediceError
 from cedice.evaluation.boundaries import TOLERANCES
 from cedice.evaluation.counts import structures
 from cedice.metrics import dice
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 
 Tables = dict[tuple[str, str, int], pd.DataFrame]  # by (data set, loss, seed)
 SIZES = (1, 25, 100, 400, 1600)  # pixels of the 256×256 slice; each bin reaches to the next
@@ -115,8 +116,8 @@ def _stacked(tables: Tables) -> pd.DataFrame:
 
 def _compared(means: pd.Series) -> dict[str, float]:
     """Mean and std over the seeds of each loss, and of what the second has more than the first, seed by seed."""
-    by_loss = {loss: means.loc[loss] for loss in LOSSES}
-    columns = by_loss | {"difference": by_loss["ce_dl"] - by_loss["ce"]}
+    by_loss = {loss: means.loc[loss] for loss in PAIR}
+    columns = by_loss | {"difference": by_loss[OTHER] - by_loss[BASE]}
     values: dict[str, float] = {}
     for name, column in columns.items():
         values |= {f"{name}_mean": round(column.mean(), 6), f"{name}_std": round(column.std(ddof=1), 6)}

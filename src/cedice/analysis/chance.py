@@ -6,8 +6,7 @@ import pandas as pd
 from cedice.analysis.statistics import by_chance
 from cedice.evaluation.runs import Runs, seeds
 from cedice.metrics import LAST_EPOCHS, METRICS
-from cedice.paper import difference, titles
-from cedice.params import LOSSES
+from cedice.paper import PAIR, difference, titles
 
 REPORTED = {  # of a training: which network, over how many of its last epochs
     "last epoch": ("last", 1),
@@ -30,7 +29,7 @@ def table(runs: dict[str, Runs]) -> pd.DataFrame:
             for reported, (readout, epochs) in REPORTED.items():
                 if readout not in runs:
                     continue
-                ends = [_ends(runs[readout], dataset, loss, f"{metric}_with_background", epochs) for loss in LOSSES]
+                ends = [_ends(runs[readout], dataset, loss, f"{metric}_with_background", epochs) for loss in PAIR]
                 chance, low, high = by_chance(ends[0], ends[1], abs(paper))
                 keys = {"dataset": dataset, "metric": metric, "paper": paper, "reported": reported}
                 rows.append(keys | {"chance": chance, "low": low, "high": high, "seeds": len(ends[0])})

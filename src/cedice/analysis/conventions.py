@@ -22,8 +22,7 @@ import pandas as pd
 
 from cedice.evaluation.counts import Counts, same_slices
 from cedice.metrics import dice, iou, pixel_error
-from cedice.paper import TABLE_1
-from cedice.params import LOSSES
+from cedice.paper import PAIR, TABLE_1
 
 GROUPINGS = ("slice", "batch", "volume", "pooled")
 BACKGROUNDS = ("with", "without")
@@ -45,11 +44,11 @@ def audit(counts: Counts, dataset: str, batch: int) -> pd.DataFrame:
     same_slices(counts, dataset)
     papers, rows = TABLE_1.get(dataset), []
     for grouping in GROUPINGS:
-        sums = {loss: [_sums(table, grouping, batch) for (name, _), table in counts.items() if name == loss] for loss in LOSSES}
+        sums = {loss: [_sums(table, grouping, batch) for (name, _), table in counts.items() if name == loss] for loss in PAIR}
         for background, empty in itertools.product(BACKGROUNDS, EMPTIES):
             convention = background == "with", EMPTIES[empty]
             row: dict[str, Any] = {"dataset": dataset, "grouping": grouping, "background": background, "empty": empty}
-            for loss in LOSSES:
+            for loss in PAIR:
                 row |= _means(f"{loss}_", [_values(each, *convention) for each in sums[loss]])
             rows.append(row | (_against(papers, sums, row, convention) if papers else {}))
     table = pd.DataFrame(rows).round(6)
@@ -71,7 +70,7 @@ def _against(
         columns |= {f"{loss}_implied_{metric}": value for metric, value in expected.items()}
         distances += [abs(row[f"{loss}_{metric}"] - paper[metric]) for metric in paper]
         misfits += [abs(value - paper[metric]) for metric, value in expected.items()]
-    single = row["grouping"] == "pooled" and not convention[0] and sums[LOSSES[0]][0][0].shape[1] == 2
+    single = row["grouping"] == "pooled" and not convention[0] and sums[PAIR[0]][0][0].shape[1] == 2
     return columns | {
         "distance": np.mean(distances),
         "misfit": np.mean(misfits),
@@ -164,5 +163,5 @@ def determined(table: pd.DataFrame, dataset: str) -> bool:
     """Whether an `audit` tells the paper's convention: the next best misfit is more than twice the best, and our pixel error
     within a factor 2 of the paper's, so that `implied` does not extrapolate."""
     best, following = ranked(table).iloc[0], ranked(table).iloc[1]
-    ratios = [best[f"{loss}_pixel_error"] / TABLE_1[dataset][loss]["pixel_error"] for loss in LOSSES]
+    ratios = [best[f"{loss}_pixel_error"] / TABLE_1[dataset][loss]["pixel_error"] for loss in PAIR]
     return bool(following["misfit"] > 2 * best["misfit"] and min(ratios) >= 0.5 and max(ratios) <= 2)

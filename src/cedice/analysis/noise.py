@@ -32,7 +32,7 @@ from cedice.analysis.verdict import PRIMARY, STATEMENTS
 from cedice.evaluation.counts import regions
 from cedice.evaluation.runs import Runs, seeds
 from cedice.metrics import LAST_EPOCHS, METRICS
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 
 SIZES = (0.003, 0.005, 0.0123)  # differences to be seen; the last is the paper's in Dice on ACDC
 _MOST = 10**6  # trainings or units: more are as good as none
@@ -192,9 +192,9 @@ def schedules(runs: dict[str, Runs]) -> pd.DataFrame:
     for dataset in dict.fromkeys(dataset for dataset, _, _ in runs["last"]):
         for readout, by in runs.items():
             numbers = seeds(by, dataset)
-            schedule = by[dataset, LOSSES[0], numbers[0]].record["settings"].get("schedule", "constant")
+            schedule = by[dataset, PAIR[0], numbers[0]].record["settings"].get("schedule", "constant")
             row: dict[str, object] = {"dataset": dataset, "schedule": schedule, "readout": readout, "seeds": len(numbers)}
-            for loss in LOSSES:
+            for loss in PAIR:
                 trained = [by[dataset, loss, seed] for seed in numbers]
                 tails = [run.history["dice_foreground"].tail(window(run.epochs)) for run in trained]
                 row[f"{loss}_mean"] = np.mean([tail.mean() for tail in tails])

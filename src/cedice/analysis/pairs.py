@@ -1,13 +1,19 @@
 """CE + DL minus CE, seed by seed: the one place that pairs the two losses."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from cedice.params import LOSSES
+from cedice.paper import PAIR
 
-BASE, OTHER = LOSSES  # the second is held against the first
+BASE, OTHER = PAIR  # the second is held against the first
+Kept = TypeVar("Kept")
+
+
+def of_pair(by_network: Mapping[str, Mapping[tuple[str, str, int], Kept]]) -> dict[str, dict[tuple[str, str, int], Kept]]:
+    """{network: what is there by (data set, loss, seed)}, of these two losses alone."""
+    return {network: {key: kept for key, kept in of.items() if key[1] in PAIR} for network, of in by_network.items()}
 
 
 def minus(values: Mapping[tuple[str, int], Any], seeds: Iterable[int]) -> np.ndarray:

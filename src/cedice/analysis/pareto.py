@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cedice.analysis.pairs import OTHER
 from cedice.evaluation.counts import pooled_headline
 from cedice.evaluation.runs import Runs
 
@@ -26,7 +27,7 @@ def points(runs: list[Runs], measured: pd.DataFrame) -> pd.DataFrame:
     for of in runs:
         for (dataset, loss, _), run in of.items():
             built = {"network": "unet"} | run.record["settings"]["network"]
-            if loss == "ce_dl":
+            if loss == OTHER:
                 key = (dataset, *(built.get(name, 0) for name in KIND))
                 rows.setdefault(key, []).append(pooled_headline(run.counts)["foreground"]["dice"])
     trained = pd.DataFrame([dict(zip(["dataset", *KIND], key, strict=True)) for key in rows])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.experiments import Experiment
+from cedice.analysis.pairs import OTHER
 from cedice.analysis.statistics import paired
 from cedice.errors import CediceError
 from cedice.evaluation.counts import pooled_headline, regions, same_slices
@@ -18,14 +19,14 @@ from cedice.metrics import LAST_EPOCHS, METRICS
 
 Points = dict[str, dict[float, dict[int, Run]]]  # {data set: {α ascending: {seed: training}}}, of one network
 BySeed = dict[int, pd.DataFrame]  # counts
-ALPHA, SPLIT = "loss.ce_dl.alpha", "split"  # the second is a key of the study
+ALPHA, SPLIT = f"loss.{OTHER}.alpha", "split"  # the second is a key of the study
 
 
 def by_alpha(base: Runs, alpha: float, experiments: list[Experiment]) -> Points:
     """All trainings by α; ``base`` has α = 0 in its first loss and ``alpha`` in its second."""
     points: Points = {}
     for (dataset, loss, seed), run in base.items():
-        points.setdefault(dataset, {}).setdefault(alpha if loss == "ce_dl" else 0.0, {})[seed] = run
+        points.setdefault(dataset, {}).setdefault(alpha if loss == OTHER else 0.0, {})[seed] = run
     for experiment in experiments:
         if list(experiment.changes) == [ALPHA]:
             for (dataset, _, seed), run in experiment.runs.items():

@@ -18,28 +18,30 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis.mixtures import Mixtures
-from cedice.evaluation.runs import Run, Runs, seeds, values
+from cedice.analysis.pairs import BASE, OTHER
+from cedice.evaluation.runs import Run, Runs, values
 from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import AVERAGES, TABLE_1, titles
-from cedice.params import LOSSES
 
 
 def summary(runs: Runs, readout: str) -> dict[str, dict]:
     """The part of `summary.json` of one network; CediceError where a history and its counts are of different trainings."""
     table = {}
     for dataset in dict.fromkeys(dataset for dataset, _, _ in runs):
-        chosen = {loss: {seed: runs[dataset, loss, seed] for seed in seeds(runs, dataset)} for loss in LOSSES}
+        chosen: dict[str, dict[int, Run]] = {}
+        for loss, seed in (key[1:] for key in runs if key[0] == dataset):
+            chosen.setdefault(loss, {})[seed] = runs[dataset, loss, seed]
         scores = {
             loss: [values(run, f"{dataset} {loss} seed {seed}") for seed, run in by_seed.items()]
             for loss, by_seed in chosen.items()
         }
         paper = TABLE_1.get(dataset, {}) if readout == "last" else {}
-        pairs = zip(scores["ce_dl"], scores["ce"], strict=True)
+        pairs = zip(scores[OTHER], scores[BASE], strict=True)
         table[dataset] = {
             **{loss: _loss(list(by_seed.values()), scores[loss], dataset, paper.get(loss)) for loss, by_seed in chosen.items()},
             "ce_dl_minus_ce": _spreads([{key: with_dice[key] - plain[key] for key in plain} for with_dice, plain in pairs]),
             "ce_dl_minus_ce_last_epochs": _spreads(
-                [_tail(run) - _tail(chosen["ce"][seed]) for seed, run in chosen["ce_dl"].items()]
+                [_tail(run) - _tail(chosen[BASE][seed]) for seed, run in chosen[OTHER].items()]
             ),
         }
     return table
@@ -88,13 +90,18 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 6)
 
 
+def losses(of_dataset: dict[str, Any]) -> list[str]:
+    """The losses of a data set in a `summary`."""
+    return [key for key in of_dataset if not key.startswith("ce_dl_minus_ce")]
+
+
 def headline(table: dict[str, dict]) -> dict[str, dict]:
     """The content of `metrics.json`, the few numbers that DVC shows in one row, of the `summary` of the network on which the
     verdict rests: for each data set the foreground Dice of each loss, and ``gain``, that of CE + DL minus that of CE. Short
     keys: DVC heads columns with them (`acdc.ce_dl`)."""
     return {
         dataset: {
-            **{loss: values[loss]["foreground"]["dice"] for loss in LOSSES},
+            **{loss: values[loss]["foreground"]["dice"] for loss in losses(values)},
             "gain": values["ce_dl_minus_ce"]["foreground"]["dice"]["mean"],
         }
         for dataset, values in table.items()
@@ -110,7 +117,8 @@ def csv_rows(tables: dict[str, dict[str, dict]], mixtures: Mixtures) -> pd.DataF
     and mean alone."""
     rows: list[dict[str, Any]] = []
     for readout, table in tables.items():
-        for dataset, loss, convention, metric in itertools.product(titles(table), LOSSES, CONVENTIONS, METRICS):
+        of_losses = [(dataset, loss) for dataset in titles(table) for loss in losses(table[dataset])]
+        for (dataset, loss), convention, metric in itertools.product(of_losses, CONVENTIONS, METRICS):
             ours = table[dataset][loss]
             beside = readout == "last" and convention == AVERAGES.get(dataset, "with_background")
             rows.append(
@@ -127,7 +135,7 @@ def csv_rows(tables: dict[str, dict[str, dict]], mixtures: Mixtures) -> pd.DataF
                     **{f"last_epochs_{key}": value for key, value in ours["last_epochs"][convention][metric].items()},
                     "paper": ours["paper"][metric] if beside else None,
                     "minus_paper": ours["minus_paper"][metric] if beside else None,
-                    "direction": direction(table, dataset, convention, metric) if loss == "ce_dl" else "",
+                    "direction": direction(table, dataset, convention, metric) if loss == OTHER else "",
                 }
             )
     for naming, fitted in mixtures.items():

@@ -32,8 +32,7 @@ from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices, structures
 from cedice.evaluation.runs import decisive
 from cedice.metrics import dice
-from cedice.paper import difference, foreground_difference
-from cedice.params import LOSSES
+from cedice.paper import PAIR, difference, foreground_difference
 
 CLAIM_TOLERANCE = 1e-5  # of differences in Dice and the like: beyond rounding, a number was changed
 PRIMARY = "dice"
@@ -93,10 +92,10 @@ def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds:
         trainings = {(loss, seed): measured for (name, loss, seed), measured in study.items() if name == dataset}
         same_slices({key: measured.counts for key, measured in trainings.items()}, dataset, folds[dataset])
         seeds = list(dict.fromkeys(seed for _, seed in trainings))
-        once = {seed % folds[dataset]: trainings[LOSSES[0], seed].targets["pixels"] for seed in seeds}  # by fold
+        once = {seed % folds[dataset]: trainings[PAIR[0], seed].targets["pixels"] for seed in seeds}  # by fold
         below = small_below(pd.concat(once.values()))
         tables = {key: patients(measured, below) for key, measured in trainings.items()}
-        first = trainings[LOSSES[0], seeds[0]].counts
+        first = trainings[PAIR[0], seeds[0]].counts
         if len({patient for table in tables.values() for patient in table.index}) < 2:
             raise CediceError(f"{dataset}: one {units[dataset]} in the validation set; a verdict needs at least two")
         for measure, (stated, _) in STATEMENTS.items():

@@ -15,7 +15,6 @@ from cedice import yaml12
 from cedice.errors import CediceError
 from cedice.evaluation import record
 from cedice.files import md5, replacing, write_csv, write_json, write_text
-from cedice.params import LOSSES
 from cedice.tables import read_table, read_text
 
 Key = tuple[str, int]  # loss and seed
@@ -39,7 +38,7 @@ def gather(
     stay, leave = _old(target, here.keys(), parameters, described, index, set(wanted))
     if not here and not stay:
         raise CediceError(f"{target}: no training of this data set is here; run the train and evaluate stages")
-    order = sorted([*here, *stay], key=lambda key: (LOSSES.index(key[0]), key[1]))
+    order = sorted([*here, *stay])
     rows = {(row["loss"], row["seed"]): row for row in record.runs(target.parent, target.name)} if stay else {}
     rows |= {key: _run(key, trained) for key, (trained, _) in here.items()}
     with replacing(target, folder=True) as new:
@@ -88,7 +87,7 @@ def differing(then: dict[str, Any], now: dict[str, Any], loss: str) -> str | Non
     value; None where none has. Seeds say which trainings there are, and decide none."""
     for key in dict.fromkeys([*_flat(then), *_flat(now)]):
         parts = key.split(".")
-        other = (parts[0] == "loss" and parts[1] != loss) or parts[-2:] == ["learning_rate", _other(loss)]
+        other = (parts[0] == "loss" and parts[1] != loss) or (parts[-2] == "learning_rate" and parts[-1] != loss)
         if not other and "seeds" not in parts and _flat(then).get(key) != _flat(now).get(key):
             return key
     return None
@@ -121,10 +120,6 @@ def _old(
 def _ordered(index: pd.DataFrame) -> pd.DataFrame:
     """Of folds an index may come fold by fold."""
     return index.sort_values("slice").reset_index(drop=True)
-
-
-def _other(loss: str) -> str:
-    return LOSSES[1 - LOSSES.index(loss)]
 
 
 def _run(key: Key, trained: Path) -> dict[str, Any]:

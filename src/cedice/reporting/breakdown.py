@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cedice.evaluation.boundaries import TOLERANCES
-from cedice.paper import LOSS_TITLES, READOUT_TITLES, titles
+from cedice.paper import LOSS_TITLES, PAIR, READOUT_TITLES, titles
 from cedice.reporting.markdown import spread, table, title
 
 _KEYS = {"dataset": "data", "pixels": "pixels of the target"}
@@ -65,7 +65,7 @@ def _named(frame: pd.DataFrame, classes: dict[str, tuple[str, ...]]) -> pd.DataF
 
 
 def _table(frame: pd.DataFrame, keys: list[str]) -> list[str]:
-    columns = LOSS_TITLES | {"difference": "CE + DL minus CE"}
+    columns = {loss: LOSS_TITLES[loss] for loss in PAIR} | {"difference": "CE + DL minus CE"}
     named = titles(frame["dataset"])
     frame = frame.assign(dataset=frame["dataset"].map(named), measure=frame["measure"].map(_MEASURES))
     rows = [

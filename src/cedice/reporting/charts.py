@@ -10,11 +10,11 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from cedice.analysis.pairs import BASE, OTHER
 from cedice.evaluation.counts import regions
 from cedice.evaluation.runs import Runs, seeds
 from cedice.metrics import CONVENTIONS
-from cedice.paper import LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, titles
-from cedice.params import LOSSES
+from cedice.paper import LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, PAIR, READOUT_TITLES, titles
 
 _SEED_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")
 
@@ -24,7 +24,7 @@ def curves(by_readout: dict[str, Runs]) -> list[dict]:
     drawings = []
     for dataset, title in titles(dataset for dataset, _, _ in by_readout["last"]).items():
         for (readout, runs), (metric, metric_title) in itertools.product(by_readout.items(), METRIC_TITLES.items()):
-            epochs = runs[dataset, LOSSES[0], seeds(runs, dataset)[0]].history["epoch"].to_list()
+            epochs = runs[dataset, PAIR[0], seeds(runs, dataset)[0]].history["epoch"].to_list()
             lines = _lines(runs, dataset, metric)
             last = ", ".join(f"{line['label']} {_shown(line['values'][-1])}" for line in lines)
             number = len(seeds(runs, dataset))
@@ -41,9 +41,9 @@ def by_patient(runs: Runs) -> list[dict]:
     drawings = []
     for dataset, title in titles(dataset for dataset, _, _ in runs).items():
         dice = {
-            loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs, dataset)} for loss in LOSSES
+            loss: {seed: regions(runs[dataset, loss, seed].counts)["dice"] for seed in seeds(runs, dataset)} for loss in PAIR
         }
-        table = pd.DataFrame(dice["ce_dl"]) - pd.DataFrame(dice["ce"])
+        table = pd.DataFrame(dice[OTHER]) - pd.DataFrame(dice[BASE])
         table = table.loc[table.mean(axis=1).sort_values(kind="stable").index]
         names, mean = table.index.to_list(), table.mean(axis=1)
         words = (
@@ -60,7 +60,7 @@ def by_patient(runs: Runs) -> list[dict]:
 
 def _lines(runs: Runs, dataset: str, metric: str) -> list[dict]:
     lines = []
-    for loss in LOSSES:
+    for loss in PAIR:
         for convention in CONVENTIONS if metric != "pixel_error" else ("foreground",):  # the same in both
             histories = [runs[dataset, loss, seed].history[f"{metric}_{convention}"] for seed in seeds(runs, dataset)]
             label, dash = LOSS_TITLES[loss], []

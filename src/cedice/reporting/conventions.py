@@ -4,8 +4,7 @@ import pandas as pd
 
 from cedice.analysis.conventions import determined, foreground_behind, gap, ranked
 from cedice.evaluation.counts import Counts
-from cedice.paper import TABLE_1, titles
-from cedice.params import LOSSES
+from cedice.paper import PAIR, TABLE_1, titles
 from cedice.reporting.markdown import number, table, title
 
 _ABOUT = """Dice, IoU and pixel error of our networks after the last epoch (means over the seeds) under every average,
@@ -33,15 +32,15 @@ def _findings(audit: pd.DataFrame, counts: Counts, dataset: str, name: str, batc
     paper, sure = TABLE_1[dataset], determined(audit, dataset)
     fits = f"{_name(best)} (misfit {best['misfit']:.4f}); next {_name(following)} ({following['misfit']:.4f})"
     lines = [f"**{name}**: {'' if sure else 'undetermined. Best fit: '}{fits}.", ""]
-    above = [f"{best[f'{loss}_pixel_error'] / paper[loss]['pixel_error']:.1f}" for loss in LOSSES]
+    above = [f"{best[f'{loss}_pixel_error'] / paper[loss]['pixel_error']:.1f}" for loss in PAIR]
     lines += [
         f"- Our pixel error is {above[0]} (CE) and {above[1]} (CE + DL) times the paper's; far from 1 `implied` extrapolates."
     ]
-    gaps = [f"{gap(paper[loss]['dice'], paper[loss]['iou']):.4f}" for loss in LOSSES]
+    gaps = [f"{gap(paper[loss]['dice'], paper[loss]['iou']):.4f}" for loss in PAIR]
     lines += [f"- The paper's IoU lies {gaps[0]} and {gaps[1]} above Dice / (2 − Dice), so it is no single region's."]
     if sure and best["background"] == "with":
         empty = "left out" if best["empty"] == "any" else best["empty"]
-        behind = [f"{foreground_behind(counts, dataset, loss, best['grouping'], empty, batch):.3f}" for loss in LOSSES]
+        behind = [f"{foreground_behind(counts, dataset, loss, best['grouping'], empty, batch):.3f}" for loss in PAIR]
         lines += [f"- The foreground Dice behind the paper's is then about {behind[0]} (CE) and {behind[1]} (CE + DL)."]
     return lines
 
@@ -59,6 +58,6 @@ def _rows(audit: pd.DataFrame) -> list[str]:
     rows = []
     for row in audit.to_dict("records"):
         cells = [row[key] for key in keys]
-        cells += [", ".join(number(row[f"{loss}_{name}"]) for loss in LOSSES) for name in pairs.values()]
+        cells += [", ".join(number(row[f"{loss}_{name}"]) for loss in PAIR) for name in pairs.values()]
         rows.append([*cells, number(row["misfit"]) + (", excluded" if row["excluded"] else "")] if fitted else cells)
     return table([*keys, *(f"{name}: CE, CE + DL" for name in pairs), *(["misfit"] if fitted else [])], rows)

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cedice.analysis.decision import QUESTIONS
-from cedice.paper import LOSS_COLOURS, LOSS_TITLES, READOUT_TITLES, titles
-from cedice.params import LOSSES
+from cedice.paper import LOSS_COLOURS, LOSS_TITLES, PAIR, READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, table, wrapped
 
@@ -25,7 +24,7 @@ calibration, on the network's own grid."""
 _HEADS = [
     "data",
     "thresholds",
-    *LOSS_TITLES.values(),
+    *(LOSS_TITLES[loss] for loss in PAIR),
     "difference",
     "95 % interval",
     "p (Holm)",
@@ -68,9 +67,9 @@ def told(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def _row(row: dict[str, Any], named: dict[str, str]) -> list[str]:
-    levels = [number(row[loss]) for loss in LOSSES]
+    levels = [number(row[loss]) for loss in PAIR]
     tested = [number(row["mean"], "+"), interval(row["low"], row["high"]), number(row["p"], digits=".3g"), row["verdict"]]
-    thresholds = ", ".join(f"{row[f'{loss}_threshold']:.2f}" for loss in LOSSES)
+    thresholds = ", ".join(f"{row[f'{loss}_threshold']:.2f}" for loss in PAIR)
     return [named[row["dataset"]], QUESTIONS[row["measure"]], *levels, *tested, thresholds, f"{row['theory']:.2f}"]
 
 
@@ -84,7 +83,7 @@ def figure(curves: pd.DataFrame, judged: pd.DataFrame, note: str, readout: str) 
             row = judged[judged["dataset"] == dataset].iloc[0]
             of = curves[curves["dataset"] == dataset]
             axes.axvline(0.5, color="#222222", linewidth=1)
-            for loss in LOSSES:
+            for loss in PAIR:
                 line, colour = of[of["loss"] == loss], LOSS_COLOURS[loss]
                 axes.plot(line["threshold"], line["mean"], color=colour, linewidth=1.6)
                 ends = [line["mean"] + sign * line["std"].fillna(0) for sign in (-1, 1)]
@@ -95,7 +94,7 @@ def figure(curves: pd.DataFrame, judged: pd.DataFrame, note: str, readout: str) 
             top = of["mean"].max()
             axes.set(xlabel="threshold", ylabel="foreground Dice", title=name)
             axes.set(xlim=(0, 1), ylim=(max(top - 0.2, 0), top + 0.02))
-        handles = [Line2D([], [], color=LOSS_COLOURS[loss], label=LOSS_TITLES[loss]) for loss in LOSSES]
+        handles = [Line2D([], [], color=LOSS_COLOURS[loss], label=LOSS_TITLES[loss]) for loss in PAIR]
         handles.append(Line2D([], [], color="#444444", marker="v", linestyle="none", label="its own threshold, t*"))
         handles.append(Line2D([], [], color="#222222", label="0.5"))
     title = f"Loss or decision rule? Dice against the threshold ({note}; network: {READOUT_TITLES[readout]})"

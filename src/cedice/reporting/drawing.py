@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from cedice.paper import LOSS_COLOURS
-from cedice.params import LOSSES
+from cedice.paper import LOSS_COLOURS, PAIR
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
 _LETTERS, _MARK = 13, 6  # about so many letters an inch; a mark of the legend and its gaps are as wide as so many
@@ -42,7 +41,7 @@ def log_scale(axes: mpl.axes.Axes) -> None:
 
 def loss_lines(alphas: dict[str, str]) -> list[Line2D]:
     """Of a legend: a line a loss, by its α."""
-    return [Line2D([], [], color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in LOSSES]
+    return [Line2D([], [], color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in PAIR]
 
 
 def curve(axes: mpl.axes.Axes, x: pd.Series, seeds: list[pd.Series], **style: Any) -> None:

@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cedice.analysis.response import Points
 from cedice.metrics import LAST_EPOCHS
-from cedice.paper import LOSS_COLOURS, METRIC_TITLES, READOUT_TITLES, alpha_title, titles
-from cedice.params import LOSSES
+from cedice.paper import LOSS_COLOURS, METRIC_TITLES, PAIR, READOUT_TITLES, alpha_title, titles
 from cedice.reporting.drawing import STYLE, curve, finish, log_scale, loss_lines
 
 Histories = dict[str, dict[str, list[pd.DataFrame]]]  # by network and loss, one a seed
@@ -49,7 +48,7 @@ def curves(histories: Histories, alphas: dict[str, str], title: str, paper: dict
 def _curves(
     axes: mpl.axes.Axes, histories: dict[str, list[pd.DataFrame]], metric: str, paper: dict[str, dict[str, float]] | None
 ) -> None:
-    for loss in LOSSES:
+    for loss in PAIR:
         colour, epochs = LOSS_COLOURS[loss], histories[loss][0]["epoch"]
         for convention, style in (
             ("with_background", {"linewidth": 1.4}),
@@ -77,7 +76,7 @@ def errors(profiles: dict[str, dict[str, list[pd.DataFrame]]], alphas: dict[str,
         figure = Figure(figsize=(10, 3.8), layout="constrained")
         named = titles(profiles)
         for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
-            for loss in LOSSES:
+            for loss in PAIR:
                 tables = profiles[dataset][loss]
                 shares = [table["errors"] / table["pixels"].clip(lower=1) for table in tables]
                 curve(axes, tables[0]["distance"], shares, color=LOSS_COLOURS[loss], linewidth=1.4)
@@ -96,13 +95,13 @@ def sizes(targets: pd.DataFrame, alphas: dict[str, str], title: str) -> Figure:
         for axes, dataset in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
             rows = targets[(targets["dataset"] == dataset) & (targets["measure"] == "dice")]
             places = np.arange(len(rows))
-            for side, loss in ((-0.2, "ce"), (0.2, "ce_dl")):
+            for side, loss in zip((-0.2, 0.2), PAIR, strict=True):
                 axes.bar(places + side, rows[f"{loss}_mean"], 0.38, color=LOSS_COLOURS[loss])
                 axes.errorbar(places + side, rows[f"{loss}_mean"], rows[f"{loss}_std"], fmt="none", color="#222222", capsize=2)
             bins = rows["pixels"].str.replace(" and more", "+")
             axes.set_xticks(places, [f"{size}\n{n} targets" for size, n in zip(bins, rows["n"], strict=True)])
             axes.set(xlabel="pixels of the target", ylabel="Dice", title=named[dataset], ylim=(0, 1))
-        handles = [Patch(color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in LOSSES]
+        handles = [Patch(color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in PAIR]
     return finish(figure, handles, title)
 
 

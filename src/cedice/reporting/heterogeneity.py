@@ -11,8 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from cedice.analysis.difference import Best
 from cedice.analysis.heterogeneity import Heterogeneity
 from cedice.analysis.statistics import LEVEL
-from cedice.paper import LOSS_TITLES, NETWORK_TITLES, READOUT_TITLES, titles
-from cedice.params import LOSSES
+from cedice.paper import LOSS_TITLES, NETWORK_TITLES, PAIR, READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, spread, table, wrapped
 
@@ -58,7 +57,7 @@ def markdown(
     for dataset, name in titles(rows["dataset"]).items():
         for row in rows[rows["dataset"] == dataset].to_dict("records"):
             cells = [name, NETWORK_TITLES[row["network"]], f"`{row['study']}`", f"{row['seeds']}", f"{row['units']}"]
-            cells += [spread(row["ce"], row["ce_std"]), spread(row["ce_dl"], row["ce_dl_std"])]
+            cells += [spread(row[loss], row[f"{loss}_std"]) for loss in PAIR]
             cells += [number(row["mean"], "+"), interval(row["low"], row["high"]), number(row["p"], digits=".3g")]
             cells += [row["verdict"], f"{row['minutes']:.1f}", f"{row['peak_gb']:.1f}"]
             body.append([*cells, _tested(tests.get(dataset), corrected.get(dataset))])
@@ -86,11 +85,11 @@ def _bests(bests: dict[tuple[str, str], Best]) -> list[str]:
         for network, found in ((network, found) for (of, network), found in bests.items() if of == dataset):
             cells = [
                 text
-                for loss in LOSSES
+                for loss in PAIR
                 for text in (f"{found.epoch[loss]} of {found.epochs}", f"{found.dice[loss]:.4f}", f"{found.last[loss]:.4f}")
             ]
             body.append([name, NETWORK_TITLES[network], *cells, number(found.early, "+"), number(found.late, "+")])
-    heads = [f"{loss}: {what}" for loss in LOSS_TITLES.values() for what in ("best epoch", "Dice there", "at the end")]
+    heads = [f"{LOSS_TITLES[loss]}: {what}" for loss in PAIR for what in ("best epoch", "Dice there", "at the end")]
     return table(["data", "network", *heads, "CE + DL minus CE there", "at the end"], body)
 
 

@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 from cedice.analysis.noise import SIZES
 from cedice.analysis.verdict import PRIMARY
 from cedice.metrics import LAST_EPOCHS
-from cedice.paper import LOSS_TITLES, METRIC_TITLES, READOUT_TITLES, titles
-from cedice.params import LOSSES
+from cedice.paper import LOSS_TITLES, METRIC_TITLES, PAIR, READOUT_TITLES, titles
 from cedice.reporting.drawing import STYLE, finish, log_scale
 from cedice.reporting.markdown import networks, number, table, title, wrapped
 
@@ -117,9 +116,9 @@ def _schedules(schedules: pd.DataFrame) -> list[str]:
     for row in schedules.sort_values("dataset", key=lambda names: names.map(list(named).index), kind="stable").to_dict(
         "records"
     ):
-        cells = [f"{number(row[f'{loss}_mean'])} ± {number(row[f'{loss}_std'])}" for loss in LOSSES]
+        cells = [f"{number(row[f'{loss}_mean'])} ± {number(row[f'{loss}_std'])}" for loss in PAIR]
         rows.append([named[row["dataset"]], row["schedule"], READOUT_TITLES[row["readout"]], str(row["seeds"]), *cells])
-    return table(["data", "schedule", "network", "seeds", *LOSS_TITLES.values()], rows)
+    return table(["data", "schedule", "network", "seeds", *(LOSS_TITLES[loss] for loss in PAIR)], rows)
 
 
 def _spreads(told: pd.DataFrame) -> list[str]:

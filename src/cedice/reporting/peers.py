@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cedice.paper import LOSS_TITLES, titles
+from cedice.paper import LOSS_TITLES, PAIR, titles
 from cedice.reporting.markdown import counted, spread, table, wrapped
 
 _AVERAGES = {  # average → its words
@@ -41,8 +41,8 @@ def peers(found: pd.DataFrame) -> list[str]:
             of = found[(found["dataset"] == dataset) & (found["average"] == average)].set_index("loss")
             if len(of):
                 thing = "volume" if average in ("volumes", "one_label") else "slice"
-                ours = [spread(of.loc[loss, "mean"], of.loc[loss, "std"]) for loss in LOSS_TITLES]
+                ours = [spread(of.loc[loss, "mean"], of.loc[loss, "std"]) for loss in PAIR]
                 rows.append([name, words, *ours, counted(of["units"].iloc[0], thing), _PUBLISHED.get((dataset, average), "–")])
     about = " ".join([_OURS, *(_ABOUT[dataset] for dataset in named if dataset in _ABOUT)])
-    heads = ["data", "average", *LOSS_TITLES.values(), "n", "published"]
+    heads = ["data", "average", *(LOSS_TITLES[loss] for loss in PAIR), "n", "published"]
     return ["", "## Beside published numbers", "", wrapped(about), "", *table(heads, rows)]

@@ -9,7 +9,7 @@ from cedice.reporting.markdown import number, table, title, wrapped
 
 def compared(runs: Runs) -> str:
     """A sentence, with a space before it, where the losses were not trained at one learning rate; else nothing."""
-    rates = {LOSS_TITLES[loss]: run.record["settings"].get("learning_rate") for (_, loss, _), run in runs.items()}
+    rates = {LOSS_TITLES.get(loss, loss): run.record["settings"].get("learning_rate") for (_, loss, _), run in runs.items()}
     if len(set(rates.values())) == 1:
         return ""
     told = ", ".join(f"{loss} {rate:g}" for loss, rate in rates.items())

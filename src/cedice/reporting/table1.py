@@ -6,7 +6,8 @@ from collections.abc import Collection
 import pandas as pd
 
 from cedice.analysis.mixtures import Mixtures
-from cedice.analysis.table1 import direction, value
+from cedice.analysis.pairs import BASE, OTHER
+from cedice.analysis.table1 import direction, losses, value
 from cedice.evaluation.runs import Run, Runs, decisive, seeds
 from cedice.metrics import CONVENTIONS, LAST_EPOCHS, METRICS
 from cedice.paper import (
@@ -15,6 +16,7 @@ from cedice.paper import (
     LOSS_TITLES,
     METRIC_TITLES,
     NAMING_TITLES,
+    PAIR,
     READOUT_TITLES,
     TABLE_1,
     UNDETERMINED,
@@ -50,7 +52,7 @@ def markdown(
     ``own``: `decision.at_own` of the network on which the verdict rests. ``runs``: of the last epoch. ``units``: by data set
     "patient", or "slice" where patients are unknown; ``folds``: 1 without; ``missing``: the study's data sets without a
     training."""
-    names, datasets = _names(alpha), titles(tables["last"])
+    names, datasets = _names(tables["last"], alpha), titles(tables["last"])
     columns = _columns(datasets)
     rows = _papers(columns) if set(datasets) & set(TABLE_1) else []
     for readout, convention, loss in itertools.product(tables, CONVENTION_TITLES, names):
@@ -76,25 +78,29 @@ def terminal(tables: Tables, study: str, synthetic: bool, alpha: float) -> str:
     """Table 1 in ten lines: of each network Dice, IoU and pixel error with the background, and foreground Dice."""
     rows = [("", "", "", *METRIC_TITLES.values(), "Foreground Dice")]
     for dataset, name in titles(tables["last"]).items():
-        for (readout, summary), (loss, loss_name) in itertools.product(tables.items(), _names(alpha).items()):
+        for (readout, summary), (loss, loss_name) in itertools.product(tables.items(), _names(tables["last"], alpha).items()):
             cells = [_cell(summary, dataset, loss, "with_background", metric) for metric in METRICS]
             cells.append(_cell(summary, dataset, loss, "foreground", "dice"))
             rows.append((f"{name}{' (synthetic)' if synthetic else ''}", READOUT_TITLES[readout], loss_name, *cells))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    trainings = " or ".join(dict.fromkeys(counted(numbers["ce"]["seeds"], "training") for numbers in tables["last"].values()))
+    trainings = " or ".join(dict.fromkeys(counted(numbers[BASE]["seeds"], "training") for numbers in tables["last"].values()))
     heading = (
         f"Table 1, study {study}{', synthetic data: no evidence about the losses' if synthetic else ''} ({trainings} a row)"
     )
     return "\n".join([heading, *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)])
 
 
-def _names(alpha: float) -> dict[str, str]:
-    return LOSS_TITLES if alpha == 1 else LOSS_TITLES | {"ce_dl": f"CE + {alpha:g} · DL"}
+def _names(summary: Table, alpha: float) -> dict[str, str]:
+    named = LOSS_TITLES if alpha == 1 else LOSS_TITLES | {OTHER: f"CE + {alpha:g} · DL"}
+    there = dict.fromkeys(loss for of_dataset in summary.values() for loss in losses(of_dataset))
+    return {loss: named.get(loss, loss) for loss in there}
 
 
 def _cell(summary: Table, dataset: str, loss: str, convention: str, metric: str) -> str:
+    if loss not in summary[dataset]:
+        return "–"
     ours = summary[dataset][loss]
-    arrow = direction(summary, dataset, convention, metric) if loss == "ce_dl" else ""
+    arrow = direction(summary, dataset, convention, metric) if loss == OTHER else ""
     mark = "†" if ours["collapsed"] else ""
     return spread(value(summary, dataset, loss, convention, metric), ours["std"][convention][metric]) + arrow + mark
 
@@ -109,12 +115,12 @@ def _heads(datasets: dict[str, str], *keys: str) -> list[str]:
 
 def _papers(columns: list[tuple[str, str]]) -> list[list[str]]:
     rows = []
-    for loss, name in LOSS_TITLES.items():
+    for loss in PAIR:
         cells = []
         for dataset, metric in columns:
-            arrow = ("↓" if metric == "pixel_error" else "↑") if loss == "ce_dl" else ""
+            arrow = ("↓" if metric == "pixel_error" else "↑") if loss == OTHER else ""
             cells.append(number(TABLE_1[dataset][loss][metric]) + arrow if dataset in TABLE_1 else "–")
-        rows.append(["the paper", READOUT_TITLES["last"], name, *cells])
+        rows.append(["the paper", READOUT_TITLES["last"], LOSS_TITLES[loss], *cells])
     return rows
 
 
@@ -122,7 +128,7 @@ def _at_own(own: OwnThresholds, readout: str, names: dict[str, str], columns: li
     """A row a loss: foreground values with each training's own threshold."""
     rows = []
     for loss, name in names.items():
-        cells = [spread(*own[dataset, loss][metric]) for dataset, metric in columns]
+        cells = [spread(*own[dataset, loss][metric]) if (dataset, loss) in own else "–" for dataset, metric in columns]
         rows.append(["ours, foreground, each at its own threshold", READOUT_TITLES[readout], name, *cells])
     return rows
 
@@ -164,7 +170,7 @@ def _about(tables: Tables, runs: Runs, folds: Folds) -> str:
             f"{counted(len(numbers), 'training')} (seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))})"
         )
         of.setdefault(trainings, []).append(name)
-    several = any(values["ce"]["seeds"] > 1 for values in summary.values())
+    several = any(values[BASE]["seeds"] > 1 for values in summary.values())
     told = next(iter(of)) if len(of) == 1 else "; ".join(f"{' and '.join(names)}: {each}" for each, names in of.items())
     return wrapped(
         f"Each of our cells is the {'mean ± standard deviation' if several else 'value'} of {told}: counts pooled over the "
@@ -188,7 +194,7 @@ def _papers_average(summary: Table) -> str:
 def _collapsed(tables: Tables, names: dict[str, str]) -> list[str]:
     lines = []
     for (dataset, dataset_name), readout, loss in itertools.product(titles(tables["last"]).items(), tables, names):
-        ours = tables[readout][dataset][loss]
+        ours = tables[readout][dataset].get(loss, {"collapsed": 0})
         if count := ours["collapsed"]:
             lines += [
                 f"† **Collapsed**: {dataset_name}, {names[loss]}, {READOUT_TITLES[readout]}: in {count} of "
@@ -204,6 +210,7 @@ def _ever_collapsed(runs: Runs, names: dict[str, str]) -> list[str]:
     told = []
     for dataset, title_ in titles(dataset for dataset, _, _ in runs).items():
         of = {loss: [run for key, run in runs.items() if key[:2] == (dataset, loss)] for loss in names}
+        of = {loss: trained for loss, trained in of.items() if trained}
         counts = {loss: sum(bool(run.history["collapsed"].any()) for run in trained) for loss, trained in of.items()}
         if any(counts.values()):
             words = (f"{names[loss]} {counts[loss]} of {len(of[loss])}" for loss in of)
@@ -220,8 +227,13 @@ def _last_epochs(tables: Tables, names: dict[str, str]) -> list[str]:
     datasets = titles(tables["last"])
     rows = []
     for readout, convention, loss in itertools.product(tables, CONVENTIONS, names):
-        tails = [tables[readout][dataset][loss]["last_epochs"][convention][metric] for dataset, metric in _columns(datasets)]
-        cells = [f"{spread(tail['mean'], tail['std'])} ({number(tail['epoch_std'])})" for tail in tails]
+        cells = []
+        for dataset, metric in _columns(datasets):
+            if ours := tables[readout][dataset].get(loss):
+                tail = ours["last_epochs"][convention][metric]
+                cells.append(f"{spread(tail['mean'], tail['std'])} ({number(tail['epoch_std'])})")
+            else:
+                cells.append("–")
         rows.append([f"ours, {CONVENTION_TITLES[convention]}", READOUT_TITLES[readout], names[loss], *cells])
     heads = _heads(datasets, "average", "network", "loss")
     return [f"## The last {LAST_EPOCHS} epochs", "", wrapped(about), "", *table(heads, rows), ""]
@@ -235,14 +247,14 @@ def _differences(tables: Tables, names: dict[str, str]) -> list[str]:
     if papers:
         about += f" Ours minus the paper's in the average that its numbers fit better: {averages}."
     rows = []
-    for loss, name in names.items() if papers else ():
+    for loss in PAIR if papers else ():
         cells = [number(tables["last"][dataset][loss]["minus_paper"][metric], "+") for dataset, metric in _columns(datasets)]
-        rows.append([f"{name}: ours minus the paper's", READOUT_TITLES["last"], *cells])
+        rows.append([f"{names[loss]}: ours minus the paper's", READOUT_TITLES["last"], *cells])
     for readout, summary in tables.items():
         for key, epochs in (("ce_dl_minus_ce", ""), ("ce_dl_minus_ce_last_epochs", f", mean of the last {LAST_EPOCHS} epochs")):
             changes = [summary[dataset][key]["with_background"][metric] for dataset, metric in _columns(datasets)]
             cells = [spread(change["mean"], change["std"], "+") for change in changes]
-            rows.append([f"ours: {names['ce_dl']} minus {names['ce']}, seed by seed{epochs}", READOUT_TITLES[readout], *cells])
+            rows.append([f"ours: {names[OTHER]} minus {names[BASE]}, seed by seed{epochs}", READOUT_TITLES[readout], *cells])
     return ["## Differences", "", wrapped(about), "", *table(_heads(datasets, "difference", "network"), rows), ""]
 
 
@@ -252,6 +264,7 @@ def _provenance(runs: Runs, names: dict[str, str], units: dict[str, str]) -> lis
         for dataset, name in titles(dataset for dataset, _, _ in runs).items()
         for loss in names
         for seed in seeds(runs, dataset)
+        if (dataset, loss, seed) in runs
     ]
     alike = [head for head in _SETTINGS if len({row[head] for row in rows}) == 1]
     heads = [head for head in rows[0] if head not in alike]
