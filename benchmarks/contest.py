@@ -19,7 +19,7 @@ def run(contenders: dict[str, Callable[[], object]], repeats: int, unit: str, pe
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(repeats + 1):
         for name, contender in contenders.items():
-            memory_of(name)
+            as_its_program(name)
             start = time.perf_counter()
             contender()
             if hardware.device().type == "cuda":
@@ -38,9 +38,12 @@ def run(contenders: dict[str, Callable[[], object]], repeats: int, unit: str, pe
     return medians
 
 
-def memory_of(name: str) -> None:
-    """Have malloc keep freed memory as this contender's program does."""
-    if name.startswith("ours"):
+def as_its_program(name: str) -> None:
+    """Have malloc keep freed memory, and a GPU choose kernels, as this contender's program does."""
+    ours = name.startswith("ours")
+    torch.backends.cudnn.benchmark = ours  # as `cedice.training.loop` sets it
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default; ours sets it in every step
+    if ours:
         hardware.tune()
     elif platform.libc_ver()[0] == "glibc":
         hardware.allocate(mmap_from=2**25, trim_from=2**26)  # where glibc's own adjustment ends

@@ -3,9 +3,7 @@
     python benchmarks/training.py --channels 8 --slices 64 --repeats 3
     python benchmarks/training.py --study small --dataset covid19 --epochs 50
 
-Reads the slices of a study (`dvc repro preprocess@demo-acdc`). "Plain" is the loop of the tutorials: float32, contiguous NCHW,
-a `DataLoader` over the same arrays, `.item()` in every step; it trains our network and loss, MONAI's loop its own. BasicUNet is
-the one of MONAI's networks with our layers (its UNet convolves with strides and adds, which is less work).
+Reads the slices of a study (`dvc repro preprocess@demo-acdc`). Who the three are is in `contestants.py`.
 
 Then each operator's share of our step, and its floor: its floating-point operations against this device's measured matrix rate,
 and the bytes that its operations read and write against its measured bandwidth.
@@ -15,106 +13,23 @@ first reaches 95 % and 99 % of what it is after that many epochs. All three are 
 """
 
 import argparse
-import itertools
 import time
 from dataclasses import replace
 from math import nan
 
 import torch
-from contest import memory_of, run
-from monai.losses import DiceCELoss
-from monai.networks.nets import BasicUNet
-from torch import nn
-from torch.nn import functional
+from contest import as_its_program, run
+from contestants import BATCH, Ours, Tutorial, monai, plain
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from cedice import paths
 from cedice.data import slices
-from cedice.losses import CEDiceLoss, dice_loss
 from cedice.training import hardware
-from cedice.training.averaging import Average
-from cedice.training.checkpoints import State
-from cedice.training.forward import Tensors, autocast
-from cedice.training.loop import _train_epoch as train_epoch
+from cedice.training.forward import Tensors
 from cedice.training.settings import Settings
 from cedice.training.validation import validate
-from cedice.unet import UNet
-
-BATCH, RATE = 16, 0.01
-
-
-class Ours:
-    """An epoch as the train stage runs it."""
-
-    def __init__(self, data: Tensors, classes: int, channels: int, precision: str):
-        network = {"base_channels": channels, "depth": 4, "norm": "batch", "padding": "same"}
-        course = {"epochs": 1, "learning_rate": RATE, "schedule": "constant", "batch_size": BATCH, "precision": precision}
-        self.settings = Settings(classes=classes, alpha=1.0, deterministic=False, seed=0, **network, **course)
-        self.data, device = data, data.masks.device
-        torch.manual_seed(0)
-        self.model = UNet(**self.settings.network()).to(device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE, fused=True)
-        self.state = State(self.model, Average(self.model), self.optimizer, [], [])
-        self.epoch = itertools.count(1)
-
-    def __call__(self) -> None:
-        train_epoch(self.model, self.state, self.data, self.settings, next(self.epoch), "benchmark")
-
-    def averaged(self) -> nn.Module:
-        return self.state.average.module
-
-    def step(self, image: torch.Tensor, mask: torch.Tensor) -> None:
-        with autocast(image.device, self.settings.precision):
-            logits = self.model(image)
-        loss = CEDiceLoss(1.0)(logits, mask)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-
-
-class Tutorial:
-    """An epoch as tutorials write it, for any network and loss."""
-
-    def __init__(self, data: Tensors, model: nn.Module, loss: nn.Module):
-        arrays = TensorDataset(data.images.cpu().float() / 255, data.masks.cpu().long())
-        self.loader = DataLoader(arrays, batch_size=BATCH, shuffle=True)
-        self.device = data.masks.device
-        self.model, self.loss = model.to(self.device), loss
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE)
-
-    def __call__(self) -> float:
-        self.model.train()
-        total = 0.0
-        for images, masks in self.loader:
-            self.optimizer.zero_grad()
-            loss = self.loss(self.model(images.to(self.device)), masks.to(self.device))
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item()
-        return total / len(self.loader)
-
-    def averaged(self) -> nn.Module:
-        """Call it before the first epoch: the average is taken from then on, in our way."""
-        average = Average(self.model)
-        self.optimizer.register_step_post_hook(lambda *_: average.update_parameters(self.model))
-        return average.module
-
-
-class PlainLoss(nn.Module):
-    def forward(self, logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        if logits.shape[1] == 1:
-            ce = functional.binary_cross_entropy_with_logits(logits[:, 0], masks.float())
-        else:
-            ce = functional.cross_entropy(logits, masks)
-        return ce + dice_loss(logits, masks)
-
-
-class MonaiLoss(DiceCELoss):
-    def forward(self, logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        return super().forward(logits, masks.unsqueeze(1).float())
 
 
 class Traffic(TorchDispatchMode):
@@ -132,7 +47,7 @@ class Traffic(TorchDispatchMode):
 
 def shares(ours: Ours, data: Tensors) -> None:
     image, mask = data.batch(torch.arange(BATCH, device=data.masks.device))
-    memory_of("ours")
+    as_its_program("ours")
     ours.step(image, mask)
     with torch.profiler.profile() as profile:
         ours.step(image, mask)
@@ -152,7 +67,7 @@ def until(contenders: dict[str, Ours | Tutorial], validation: Tensors, settings:
     spent, dice = {name: [0.0] for name in contenders}, {name: [0.0] for name in contenders}
     for _ in range(settings.epochs):
         for name, contender in contenders.items():
-            memory_of(name)
+            as_its_program(name)
             start = time.process_time()
             contender()
             spent[name].append(spent[name][-1] + (time.process_time() - start) / 60)
@@ -211,24 +126,17 @@ def main() -> None:
     train, device, width = found.part("train", 0), hardware.device(), arguments.channels
     count = None if arguments.epochs else arguments.slices
     data, classes = Tensors.of(train.images[:count], train.masks[:count], device), int(found.masks.max()) + 1
-    features = (width, 2 * width, 4 * width, 8 * width, 16 * width, width)
     fast = hardware.precision("auto")
     ours = {f"ours, {precision}": Ours(data, classes, width, precision) for precision in dict.fromkeys((fast, "float32"))}
-    settings = ours["ours, float32"].settings
-    network, binary = settings.network(), classes == 2
-    outputs = network["out_channels"]
-    basic = BasicUNet(spatial_dims=2, in_channels=1, out_channels=outputs, features=features, act="relu", norm="batch")
-    monai_loss = MonaiLoss(
-        sigmoid=binary, softmax=not binary, to_onehot_y=not binary, include_background=binary, squared_pred=True
-    )
-    torch.manual_seed(0)  # so that plain starts from our weights
+    alike = ours["ours, float32"]
     contenders = ours | {
-        "plain PyTorch loop, float32": Tutorial(data, UNet(**network), PlainLoss()),
-        "MONAI BasicUNet and DiceCELoss, float32": Tutorial(data, basic, monai_loss),
+        "plain PyTorch loop, float32": plain(data, alike),
+        "MONAI BasicUNet and DiceCELoss, float32": monai(data, alike),
     }
     if arguments.epochs:
         validating = found.part("val", 0)
-        until(contenders, Tensors.of(validating.images, validating.masks, device), replace(settings, epochs=arguments.epochs))
+        tensors = Tensors.of(validating.images, validating.masks, device)
+        until(contenders, tensors, replace(alike.settings, epochs=arguments.epochs))
         return
     height, across = data.masks.shape[1:]
     print(f"an epoch of {len(data)} slices of {height}×{across}, {width} base channels, batches of {BATCH}\n")
