@@ -1,5 +1,6 @@
 """What a number came from: the code's revision and the versions of the libraries behind it."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 
 from cedice.training import hardware
 
+REVISION = "CEDICE_REVISION"  # of code that came without its repository
 PACKAGE = Path(__file__).parents[1]
 # Of the package, what decides a training: as in `dvc.yaml`.
 CODE = ("batchnorm.py", "data/slices.py", "losses.py", "metrics.py", "networks.py", "training", "unet.py")
@@ -26,13 +28,14 @@ def versions() -> dict[str, str | None]:
 
 
 def revision() -> str:
-    """The Git revision, with "+changes" where what decides a training differs from it; "unknown" outside a checkout."""
+    """The Git revision, with "+changes" where what decides a training differs from it; outside a checkout what the variable
+    `REVISION` says, else "unknown"."""
     try:
         commit = git("rev-parse", "HEAD").decode().strip()
         inputs = *(f":/src/cedice/{name}" for name in CODE), ":/stages/train.py", ":/params.yaml"
         return commit + ("+changes" if git("status", "--porcelain", "--", *inputs) else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get(REVISION, "unknown")
 
 
 def git(*arguments: str) -> bytes:
