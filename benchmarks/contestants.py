@@ -96,7 +96,7 @@ def plain(data: Tensors, ours: Ours) -> Tutorial:
 
 
 def monai(data: Tensors, ours: Ours) -> Tutorial:
-    """MONAI's BasicUNet of our channels with its DiceCELoss; ModuleNotFoundError where MONAI is not installed."""
+    """MONAI's BasicUNet of our channels with its DiceCELoss."""
     from monai.losses import DiceCELoss  # noqa: PLC0415  (it may be missing)
     from monai.networks.nets import BasicUNet  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ large matrix product here in our precision; operations are those of PyTorch's `F
 import argparse
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from statistics import median
 
 import torch
@@ -63,10 +64,8 @@ def contest(channels: int, data: Tensors, rate: float, end: float) -> tuple[Ours
     """Print who trains how fast at this width, until ``end`` by `time.monotonic`; ours, and its seconds a slice."""
     ours = Ours(data, CLASSES, channels, hardware.precision("auto"))
     contenders: dict[str, Ours | Tutorial] = {f"ours, {ours.settings.precision}": ours, "plain PyTorch loop": plain(data, ours)}
-    try:
+    if find_spec("monai"):
         contenders["MONAI BasicUNet and DiceCELoss"] = monai(data, ours)
-    except ModuleNotFoundError:
-        print("MONAI is not installed here")
     spent: dict[str, list[float]] = {name: [] for name in contenders}
     needed = {name: operations(contender) for name, contender in contenders.items()}
     warm = False
@@ -94,7 +93,9 @@ def main() -> None:
     begun = time.monotonic()
     hardware.tune()
     rate = peak()
-    print(f"{hardware.device_name()}, torch {torch.__version__}; peak {rate / 1e12:.1f} TFLOP/s\n")
+    print(f"{hardware.device_name()}, torch {torch.__version__}; peak {rate / 1e12:.3g} TFLOP/s\n")
+    if not find_spec("monai"):
+        print("MONAI is not installed here\n")
     print("| channels | who trains                     | slices / s | share of peak | ratio | epochs |")
     print("| -------- | ------------------------------ | ---------- | ------------- | ----- | ------ |")
     data = noise(arguments.slices, hardware.device())
