@@ -11,7 +11,6 @@ Trainings run side by side, a core each (`--jobs`), which on a CPU does half as 
 import argparse
 import itertools
 import json
-import os
 import signal
 import sys
 import time
@@ -65,13 +64,15 @@ def repro(study: str, jobs: int) -> int:
     if not settings.epochs:
         raise CediceError(f"params.yaml: {study}.epochs names no data set yet; see docs/own-data.md")
     namings = list(params.NAMINGS) if study in project.mixture.studies else []
-    with locked(Path(LOCK), f"make {study}") as descriptor:
-        os.set_inheritable(descriptor, True)  # DVC and its stages hold the lock as long as they live
+    with locked(Path(LOCK), f"make {study}"):  # which DVC holds, too, as long as it lives
         for left in Path("reports").glob("*/dvc.yaml"):
             left.unlink()
         if study in project.run.studies:
             run = project.run
             status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], "", jobs, lambda group: None)
+            side = ["samples"], _reports()[:-1]  # neither needs the other
+            named = [("--single-item", *(f"{name}@{study}" for name in names)) for names in side]
+            status = status or processes.repro(named, jobs)
             return status or processes.repro([(f"page@{study}", *(["mixture"] if namings else []))])
         own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
         groups = missing(project, study)
@@ -141,11 +142,11 @@ def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Calla
     for group in groups:
         prepare(group)
         names = ["-".join(map(str, name)) for name in itertools.product(*group)]
-        data = tuple(f"{file}preprocess@{study}-{dataset}" for dataset in group.datasets)
-        gathered = tuple(f"{file}gather@{study}-{dataset}" for dataset in group.datasets)
+        data = [(f"{file}preprocess@{study}-{dataset}",) for dataset in group.datasets]
         # Single items: side by side DVC would lock the data stages before them, each against the other.
         trained = [("--single-item", f"{file}train@{study}-{name}", f"{file}evaluate@{study}-{name}") for name in names]
-        if status := processes.repro([data]) or processes.repro(trained, jobs, told) or processes.repro([gathered]):
+        gathered = [("--single-item", f"{file}gather@{study}-{dataset}") for dataset in group.datasets]
+        if status := processes.repro(data, jobs) or processes.repro(trained, jobs, told) or processes.repro(gathered, jobs):
             return status
         before += len(names)
     return 0
