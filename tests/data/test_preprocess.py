@@ -165,6 +165,7 @@ def test_load_refuses_files_that_do_not_belong_together(project, stage):
         slices.load(arrays, index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "source"), [("acdc", Acdc()), ("covid19", Covid19())])
 def test_the_real_archives(project, stage, monkeypatch, archives, dataset, source):
     monkeypatch.setenv("CEDICE_ARCHIVES", str(archives))

@@ -220,6 +220,7 @@ def test_a_failure_leaves_the_first_results_whole(tmp_path, model, monkeypatch):
     assert contents(tmp_path / "out") == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_results_only(tmp_path, model):
     for number in range(40):
         put(tmp_path / f"scans/s{number:02}.nii.gz", number)

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+from conftest import ROOT
 
-from cedice import params, paths
+from cedice import machine, params, paths
 from cedice.errors import CediceError
-from cedice.pipeline import repro
+from cedice.pipeline import processes, repro
 from cedice.pipeline.repro import Group, missing
 
 RECORD = paths.record("recipe") / "covid19"
@@ -20,6 +22,15 @@ def recorded(built, project):
     shutil.copy(built / "params.yaml", project)
     shutil.copytree(built / RECORD, RECORD)
     return project
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A project with the record of study `small`, and of no other, as the current folder."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "reports/small/record", tmp_path / "reports/small/record")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def lacking() -> list[Group]:
@@ -94,3 +105,27 @@ def test_the_study_of_the_temporary_file_is_asked_for_its_missing_trainings_alon
 def test_a_study_without_data_is_one_line(project):
     with pytest.raises(CediceError, match=r"own\.epochs names no data set yet; see docs/own-data\.md"):
         repro.repro("own", 1)
+
+
+def test_a_data_set_that_was_obtained_anew_and_is_another_is_trained_anew_as_a_whole(small):
+    project = params.load()
+    assert missing(project, "small") == []
+    obtained = paths.source("small", "covid19")
+    obtained.parent.mkdir(parents=True)
+    then = json.loads((paths.record("small") / "covid19/data.json").read_text())["source"]
+    obtained.write_text(json.dumps(then | {"origin": "another place"}))  # the same bytes
+    assert missing(project, "small") == []
+    obtained.write_text(json.dumps(then | {"sha256": "0" * 64}))
+    everything = Group(["covid19"], list(params.LOSSES), project.small.seeds_of("covid19"))
+    assert missing(project, "small") == [everything]
+
+
+def test_a_study_that_needs_a_gpu_stops_before_dvc_starts(small, monkeypatch):
+    if machine.gpu():
+        pytest.skip("this machine has a GPU")
+    monkeypatch.delenv("CEDICE_WITHOUT_GPU", raising=False)
+    monkeypatch.setattr(processes, "repro", lambda *_: pytest.fail("DVC was started"))
+    with pytest.raises(CediceError, match="study paper needs a CUDA GPU and this machine has none"):
+        repro.repro("paper", 1)  # it has no record here
+    assert not Path("data").exists()
+    assert not list(Path("reports").glob("*/dvc.yaml"))

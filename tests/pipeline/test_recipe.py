@@ -18,10 +18,9 @@ def recipe(project, stage, edit_params):
     train = params.load().recipe.model_dump(mode="json")["train"]
     train["augmentation"]["mirror"] = {"covid19": ["horizontal"]}
     changes = {
-        "demo.source.patients": 10,
         "demo.split": "folds",
         "demo.grid": {"acdc": {"spacing": 1.5, "size": 64}, "covid19": {"size": 64}},
-        "demo.epochs": {"acdc": 2, "covid19": 4},
+        "demo.epochs": {"acdc": 1, "covid19": 2},
         "demo.seeds": SEEDS,
         "demo.train.batch_size": 4,
     }
@@ -45,7 +44,7 @@ def test_every_patient_is_validated_by_the_trainings_of_its_fold_and_every_repor
     for seed in SEEDS["acdc"]:
         assert set(counts["acdc", "ce", seed]["patient"]) == set(index["patient"][index["fold"] == seed % 5])
     verdict = read_table(paths.reports("demo") / "verdict.csv")
-    assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {10}
+    assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {5}
     shutil.rmtree(paths.record("demo") / "acdc")
     for name in REPORTS:
         assert stage(name, "--study", "demo") is None
