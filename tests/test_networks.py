@@ -1,18 +1,20 @@
-"""Every network through the same tests: built, drawn, trained, resumed, kept, labelled with and exported."""
+"""Every network through the same tests: built, drawn, trained, resumed, kept and labelled with.
+
+`tests/inference/test_export.py` exports them, but for the Transformer, which takes more than a minute.
+"""
 
 import sys
 from dataclasses import replace
 
 import kills
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from monai.networks.nets import AttentionUnet, SwinUNETR
 
 from cedice.data.intensity import Intensity
 from cedice.errors import CediceError
-from cedice.inference import export, model_file
+from cedice.inference import model_file
 from cedice.inference.model_file import Model
 from cedice.networks import OPTIONS, arguments, build, check_size, described
 from cedice.paths import READOUTS
@@ -92,19 +94,6 @@ def test_weights_and_model_file_come_back(name, tmp_path):
     loaded = model_file.load(tmp_path / "m.safetensors", torch.device("cpu")).network
     with torch.inference_mode():
         torch.testing.assert_close(loaded(image), networks["averaged"](image), rtol=0.02, atol=0.02)  # half precision
-
-
-@pytest.mark.parametrize("name", ["unet", "attention_unet"])  # the Transformer's takes more than a minute
-def test_onnx_agrees_with_torch(name, tmp_path):
-    torch.manual_seed(0)
-    network = build(arguments(name, 3, NETWORKS[name])).eval()
-    export.export(Model(network, tuple("abc"), Intensity("window", 0, 255), SIZE, {}), tmp_path / "a.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "a.onnx", providers=["CPUExecutionProvider"])
-    image = np.random.default_rng(0).random((3, 1, SIZE, SIZE), np.float32)  # another number than it was traced with
-    (logits,) = session.run(["logits"], {"image": image})
-    with torch.inference_mode():
-        expected = network(torch.from_numpy(image)).numpy()
-    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "step"), [("unet", 4), ("attention_unet", 4), ("swin_unetr", 32)])
