@@ -20,9 +20,8 @@ from cedice.training.forward import Tensors
 def write(job: Job) -> None:
     hardware.tune()
     device = hardware.device()
-    data = slices.load(*paths.slices(job.study, job.dataset))
-    rows = data.rows("val", job.training.seed)
-    val, tensors = data.part("val", job.training.seed), Tensors.of(data.images, data.masks, device).part(rows)
+    val = slices.load(*paths.slices(job.study, job.dataset)).part("val", job.training.seed)
+    tensors = Tensors.of(val.images, val.masks, device)
     grid = Grid(**job.settings.grid_of(job.dataset).model_dump())
     native = Native(grid, val.native, val.index) if val.native else None
     parts: dict[str, list[pd.DataFrame]] = {}
