@@ -17,6 +17,7 @@ from conftest import ROOT
 from dvc.cli.parser import get_main_parser
 
 from cedice import cli
+from cedice.analysis.across import rank
 from cedice.analysis.statistics import holm, p_values, paired
 from cedice.described import Files
 from cedice.evaluation import record
@@ -139,6 +140,9 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     confirmed = verdict.index[verdict["verdict"] == "confirmed"].to_list()
     assert len(confirmed) == 9 and verdict.loc[("acdc", "pixel_error"), "verdict"] == "confirmed, within the margin"
     assert "**All ten are confirmed**, one of them, pixel error on ACDC, within the margin" in results
+    across = pd.read_csv(ROOT / "reports/across/across.csv")
+    assert f"(rank correlation {rank(across, 'threshold_gain', 'half'):.2f} over ten rows, without a test)" in results
+    assert len(across) == 10
 
     def pooled(readout: str, dataset: str, loss: str, study: str = "small") -> str:
         rows = pd.read_csv(ROOT / f"reports/{study}/table1.csv").query("convention == 'foreground' and metric == 'dice'")
