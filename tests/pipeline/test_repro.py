@@ -251,7 +251,8 @@ def plotted(folder: Path) -> None:
     (curve,) = curves
     lines = {(row["rev"], row["loss"]) for row in curve["data"]["values"]}
     assert lines == {(revision, loss) for revision in ("HEAD", "workspace") for loss in params.LOSSES}
-    assert {"filter": "datum.seed == 0"} in curve["transform"]
+    # Of seed 0, and of the epochs after which there was a validation.
+    assert {"filter": "datum.seed == 0 && isValid(toNumber(datum.dice_foreground))"} in curve["transform"]
     assert curve["encoding"]["color"]["scale"]["domain"] == ["CE", "CE + DL"]
 
 
