@@ -1,4 +1,5 @@
-"""Who is at work: locks and scratch folders that the system frees when their process dies, however it dies."""
+"""Who is at work: locks and scratch folders that the system frees when their process dies, however it dies; and signals that
+wait where a step must be whole."""
 
 import fcntl
 import os
