@@ -12,7 +12,7 @@ help:  ## Print this list.
 demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 2½ minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
 	@echo
-	@echo 'Table 1   reports/demo/table1.md'
+	@echo 'Table 1   reports/demo/tables/table1.md'
 	@echo 'Figures   reports/demo/figures, reports/demo/samples'
 	@echo 'One page  reports/demo/index.html'
 	@if [ -n "$$(git status --short reports/demo dvc.lock)" ]; then \

@@ -40,7 +40,7 @@ LOSS = ("--study", "demo", "--dataset", "acdc", "--loss", "ce", "--seed", "0")
 DATA = {"preprocess": LOSS[:4], "train": LOSS, "evaluate": LOSS, "gather": LOSS[:4]}
 STUDY, DATASET = "paper", "covid19"  # whose record grows
 LOCK = paths.reports(STUDY) / "dvc.lock"
-REPORTS = {"gather": ("--study", STUDY, "--dataset", DATASET), "table": ("--study", STUDY), "verdict": ("--study", STUDY)}
+REPORTS = {"gather": ("--study", STUDY, "--dataset", DATASET), "table": ("--study", STUDY)}
 
 
 def project(folder: Path, **changes: object) -> None:

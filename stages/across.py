@@ -24,7 +24,7 @@ def write(job: Job) -> None:
 
 def _decisive(study: str) -> pd.DataFrame:
     """The differences by decision rule of the network on which the study's verdict rests."""
-    judged = pd.read_csv(paths.reports(study) / "decision.csv")
+    judged = pd.read_csv(paths.tables(study) / "decision.csv")
     return judged[judged["readout"] == decisive(set(judged["readout"]))]
 
 

@@ -12,7 +12,7 @@ from cedice.tables import read_table
 
 
 def write(job: Job) -> None:
-    table = read_table(paths.reports(job.study) / "verdict.csv")
+    table = read_table(paths.tables(job.study) / "verdict.csv")
     target = Path("reports/claims.yaml")
     write_text(target, yaml.safe_dump(claims(table, job.study), sort_keys=False, allow_unicode=True))
     print(f"{target} written")

@@ -25,7 +25,7 @@ def write(job: Job) -> None:
     alike = {"hardware", "train"}
     given = {name: job.params.study(name).model_dump(exclude=alike) for name in params.STUDIES}
     jobs = [Job(job.params, name, {}) for name in params.STUDIES if given[name] == given[job.study]]
-    there = {each.study: of_pair(each.runs()) for each in jobs if (paths.reports(each.study) / "verdict.csv").is_file()}
+    there = {each.study: of_pair(each.runs()) for each in jobs if (paths.tables(each.study) / "verdict.csv").is_file()}
     readout = decisive(set.intersection(*(set(of) for of in there.values()))) if there else "last"
     runs = {study: of[readout] for study, of in there.items()}
     target = Path("reports/networks")
@@ -59,7 +59,7 @@ def _costs(job: Job, runs: dict[str, Runs], readout: str, folder: Path) -> None:
 
 
 def _rows(job: Job, runs: Runs, readout: str) -> list[dict]:
-    verdict = read_table(paths.reports(job.study) / "verdict.csv").query("measure == 'dice' and readout == @readout")
+    verdict = read_table(paths.tables(job.study) / "verdict.csv").query("measure == 'dice' and readout == @readout")
     return between_networks.rows(job.study, job.settings.train.network, runs, verdict)
 
 

@@ -1,5 +1,6 @@
-"""Draw the figures of a study that need no image: 1, and from 4 on; the verdict, the noise and the difference by epoch as
-pictures (`forest.png`, `thresholds.png`, `noise.png`, `difference.png`)."""
+"""Draw the figures of a study that need no image: 1, and from 4 on; the verdict, the noise and the difference by epoch
+(`forest.png`, `thresholds.png`, `noise.png`, `difference.png`). Then put all of its results on one self-contained page
+(`index.html`)."""
 
 import math
 from collections.abc import Iterator
@@ -11,31 +12,35 @@ from cedice.analysis.difference import over_epochs
 from cedice.analysis.pairs import of_pair
 from cedice.evaluation import record
 from cedice.evaluation.runs import Runs, decisive
-from cedice.files import replacing, save_figure
+from cedice.files import replacing, save_figure, write_text
 from cedice.networks import arguments
 from cedice.paper import PAIR, READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import decision, difference, figures, forest, noise
 from cedice.reporting.network import network as draw_network
+from cedice.reporting.page import render
 from cedice.tables import read_table
 
 
 def plot(job: Job) -> None:
-    runs, folder = of_pair(job.runs()), paths.reports(job.study)
-    with replacing(paths.figures(job.study), folder=True) as new:
-        for number, figure in [network(job), *curves(job, runs), errors(job, decisive(runs)), sizes(job)]:
-            save_figure(figure, new / f"figure{number}.png")
-    judged = read_table(folder / "verdict.csv")
+    runs, tables = of_pair(job.runs()), paths.tables(job.study)
+    shown = decisive(runs)
+    judged = read_table(tables / "verdict.csv")
     if job.synthetic:  # the paper's differences stand beside real data only
         judged["paper"] = math.nan
-    save_figure(forest.forest(judged, job.note), folder / "forest.png")
-    curves_, ruled = (read_table(folder / f"{name}.csv") for name in ("thresholds", "decision"))
-    shown = decisive(runs)
-    curves_, ruled = (part[part["readout"] == shown] for part in (curves_, ruled))
-    save_figure(decision.figure(curves_, ruled, job.note, shown), folder / "thresholds.png")
-    save_figure(noise.figure(read_table(folder / "noise.csv"), job.note), folder / "noise.png")
-    save_figure(difference.figure(over_epochs(runs), job.note, job.params.margins.dice), folder / "difference.png")
+    thresholds, ruled = (read_table(tables / f"{name}.csv") for name in ("thresholds", "decision"))
+    thresholds, ruled = (part[part["readout"] == shown] for part in (thresholds, ruled))
+    with replacing(paths.figures(job.study), folder=True) as new:
+        for number, figure in [network(job), *curves(job, runs), errors(job, shown), sizes(job)]:
+            save_figure(figure, new / f"figure{number}.png")
+        save_figure(forest.forest(judged, job.note), new / "forest.png")
+        save_figure(decision.figure(thresholds, ruled, job.note, shown), new / "thresholds.png")
+        save_figure(noise.figure(read_table(tables / "noise.csv"), job.note), new / "noise.png")
+        save_figure(difference.figure(over_epochs(runs), job.note, job.params.margins.dice), new / "difference.png")
     print(f"figures in {paths.figures(job.study)}")
+    page = paths.reports(job.study) / "index.html"
+    write_text(page, render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
+    print(f"{page} written")
 
 
 def network(job: Job) -> tuple[int, Figure]:
@@ -72,7 +77,7 @@ def errors(job: Job, readout: str) -> tuple[int, Figure]:
 
 def sizes(job: Job) -> tuple[int, Figure]:
     number = figure_numbers(job.datasets)[job.datasets[0]]["small_targets"]
-    targets = read_table(paths.reports(job.study) / "targets.csv")
+    targets = read_table(paths.tables(job.study) / "targets.csv")
     targets = targets[targets["readout"] == decisive(targets["readout"])]
     return number, figures.sizes(targets, job.alphas, f"Figure {number}. Dice of targets by size ({job.note})")
 

@@ -106,17 +106,17 @@ def sweep(hour: Hour) -> None:
     hour.run(f"dvc exp apply {name[1]}")
     hour.run("dvc metrics diff", r"acdc\.ce_dl")
     hour.run("dvc plots diff", "index.html")
-    hour.run("git checkout --quiet . && dvc checkout --quiet page@demo --with-deps")
+    hour.run("git checkout --quiet . && dvc checkout --quiet plot@demo --with-deps")
 
 
 def share(hour: Hour, folder: Path) -> None:
     hour.run(f"git init --quiet --bare --initial-branch $(git branch --show-current) {folder}/shared.git")
     hour.run(f"git remote set-url origin {folder}/shared.git")
     hour.run(f"dvc remote add --default shared {folder}/store && git commit --quiet --all --message 'Share the data'")
-    hour.run("git push --quiet origin HEAD && dvc push page@demo --with-deps", "pushed")
+    hour.run("git push --quiet origin HEAD && dvc push plot@demo --with-deps", "pushed")
     second = Hour(folder / "second")
     second.run(f"git clone --quiet {folder}/shared.git second", within=folder)
-    second.run("dvc pull page@demo --with-deps")
+    second.run("dvc pull plot@demo --with-deps")
     second.run("cedice verify", "all that is reported follows from what is here")
 
 

@@ -20,7 +20,7 @@ from project import ENVIRONMENT, prepare, state
 
 def start(folder: Path) -> subprocess.Popen:
     """`dvc repro` in a process group of its own."""
-    command = ["dvc", "repro", "page@demo"]
+    command = ["dvc", "repro", "plot@demo"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, start_new_session=True, **pipes)
 

@@ -74,7 +74,7 @@ def wanted(source: str, what: str) -> str:
 @cache
 def answer(study: str, dataset: str) -> dict[str, str]:
     """The verdict of a study on Dice, beside the two levels that the gain is the difference of: means over units and seeds."""
-    verdict = pd.read_csv(ROOT / f"reports/{study}/verdict.csv").query("measure == 'dice' and dataset == @dataset")
+    verdict = pd.read_csv(ROOT / f"reports/{study}/tables/verdict.csv").query("measure == 'dice' and dataset == @dataset")
     readout = decisive(verdict["readout"])
     row = verdict.set_index("readout").loc[readout]
     counts = record.by_network(record.load(ROOT / f"reports/{study}/record", "counts", [dataset]))[readout]
@@ -101,7 +101,7 @@ def over_all() -> dict[tuple[str, str], float]:
     """By study and data set the p of Dice, corrected by Holm over all studies of `PROTOCOLS` together."""
     raw = {}
     for study in PROTOCOLS:
-        verdict = pd.read_csv(ROOT / f"reports/{study}/verdict.csv").query("measure == 'dice'")
+        verdict = pd.read_csv(ROOT / f"reports/{study}/tables/verdict.csv").query("measure == 'dice'")
         for row in verdict[verdict["readout"] == decisive(verdict["readout"])].itertuples():
             raw[study, row.dataset] = p_values(row.mean, row.error, row.freedom, row.margin)[0]
     return dict(zip(raw, holm(list(raw.values())), strict=True))
@@ -124,7 +124,7 @@ def test_blocks_are_those_of_the_reports(page, source, what, shown):
 
 def test_the_answer_is_shown_with_its_levels():
     shown = {page: what.split(" without ")[0].split(", ") for page, source, what, _ in BLOCKS if source == "records"}
-    judged = [path for path in (ROOT / "reports").glob("*/verdict.csv") if path.parent.name in PROTOCOLS]
+    judged = [path for path in (ROOT / "reports").glob("*/tables/verdict.csv") if path.parents[1].name in PROTOCOLS]
     trained = {f"{path.parent.name} {dataset}" for path in judged for dataset in pd.read_csv(path)["dataset"]}
     assert set(shown["docs/results.md"]) == trained
     assert shown["README.md"] == ["small covid19", "small acdc", "outlook hippocampus"]
@@ -135,7 +135,7 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     readme, results, predict = (
         " ".join(text_of(ROOT / name).split()) for name in ("README.md", "docs/results.md", "docs/predict.md")
     )
-    verdict = pd.read_csv(SMALL / "verdict.csv")
+    verdict = pd.read_csv(SMALL / "tables/verdict.csv")
     verdict = verdict[verdict["readout"] == decisive(verdict["readout"])].set_index(["dataset", "measure"])
     confirmed = verdict.index[verdict["verdict"] == "confirmed"].to_list()
     assert len(confirmed) == 9 and verdict.loc[("acdc", "pixel_error"), "verdict"] == "confirmed, within the margin"
@@ -145,7 +145,7 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     assert len(across) == 10
 
     def pooled(readout: str, dataset: str, loss: str, study: str = "small") -> str:
-        rows = pd.read_csv(ROOT / f"reports/{study}/table1.csv").query("convention == 'foreground' and metric == 'dice'")
+        rows = pd.read_csv(ROOT / f"reports/{study}/tables/table1.csv").query("convention == 'foreground' and metric == 'dice'")
         row = rows.set_index(["readout", "dataset", "loss"]).loc[readout, dataset, loss]
         return f"{row['mean']:.3f} ± {row['std']:.3f}"
 

@@ -79,6 +79,11 @@ def mixture(study: str, dataset: str, naming: str) -> Path:
     return record(study) / "mixtures" / dataset / naming
 
 
+def tables(study: str) -> Path:
+    """The numbers of a study, as CSV and as Markdown."""
+    return reports(study) / "tables"
+
+
 def figures(study: str) -> Path:
     """Folder of Figure 1, and of those from 4 on."""
     return reports(study) / "figures"

@@ -18,8 +18,8 @@ CLAIMS = yaml.safe_load((ROOT / "reports/claims.yaml").read_text(encoding="utf-8
 
 def judged(stage, study: str) -> dict[tuple[str, str, str], dict]:
     """The verdict made again in the current folder, by network, data set and measure."""
-    assert stage("verdict", "--study", study) is None
-    return pd.read_csv(paths.reports(study) / "verdict.csv").set_index(["readout", "dataset", "measure"]).to_dict("index")
+    assert stage("table", "--study", study) is None
+    return pd.read_csv(paths.tables(study) / "verdict.csv").set_index(["readout", "dataset", "measure"]).to_dict("index")
 
 
 def differing(found: dict[tuple[str, str, str], dict]) -> list[str]:

@@ -15,6 +15,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from project import FIGURES
 from pydantic import ValidationError
 
 from cedice import params, paths
@@ -275,7 +276,7 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
         for step in ("train", "evaluate"):
             assert stage(step, "--study", "own", "--dataset", "mine", "--loss", loss, "--seed", seed) is None
     assert stage("gather", "--study", "own", "--dataset", "mine") is None
-    for step in ("samples", "table", "verdict", "plot", "page"):
+    for step in ("samples", "table", "plot"):
         assert stage(step, "--study", "own") is None
     reports = project / "reports/own"
     metrics = json.loads((reports / "summary.json").read_text())
@@ -285,20 +286,20 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
         assert found["mine"]["ce"]["paper"] == {"dice": None, "iou": None, "pixel_error": None}
         assert found["mine"]["ce"]["minus_paper"] == found["mine"]["ce"]["paper"]
         assert 0 <= found["mine"]["ce_dl"]["dice"] <= 1
-    verdict = pd.read_csv(reports / "verdict.csv")
+    verdict = pd.read_csv(reports / "tables/verdict.csv")
     assert len(verdict) == 2 * 5
     assert set(verdict["units"]) <= {1, 2}
-    assert sorted(path.name for path in (reports / "figures").iterdir()) == [f"figure{number}.png" for number in (1, 4, 5, 6)]
-    for name in ("table1.md", "conventions.md", "breakdown.md", "verdict.md", "noise.md", "difference.md", "index.html"):
-        text = re.sub(r"base64,[^\"]*", "", (reports / name).read_text(encoding="utf-8"))
+    assert sorted(path.name for path in (reports / "figures").iterdir()) == FIGURES
+    for path in [*sorted((reports / "tables").glob("*.md")), reports / "index.html"]:
+        text = re.sub(r"base64,[^\"]*", "", path.read_text(encoding="utf-8"))
         assert "mine" in text
-        assert not re.search(r"ACDC|COVID|\| the paper \|", text), name
-    assert "misfit" not in pd.read_csv(reports / "conventions.csv")
+        assert not re.search(r"ACDC|COVID|\| the paper \|", text), path
+    assert "misfit" not in pd.read_csv(reports / "tables/conventions.csv")
     command("dvc", "init", "--no-scm", cwd=project)
-    status, output = command("dvc", "repro", "--dry", "page@own", cwd=project)
+    status, output = command("dvc", "repro", "--dry", "plot@own", cwd=project)
     assert status == 0, output
     assert "Running stage 'train@own-mine-ce_dl-1'" in output
-    assert "Running stage 'page@own'" in output
+    assert "Running stage 'plot@own'" in output
     assert "@demo" not in output
 
 

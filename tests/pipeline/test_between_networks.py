@@ -58,7 +58,7 @@ def results(study: str, gain: float, datasets: tuple[str, ...] = tuple(CLASSES))
             "seeds": 5,
         }
         rows += [{"readout": each, "dataset": dataset, "measure": "dice"} | numbers for each in READOUTS]
-    write_csv(paths.reports(study) / "verdict.csv", pd.DataFrame(rows))
+    write_csv(paths.tables(study) / "verdict.csv", pd.DataFrame(rows))
 
 
 def test_networks_are_compared_as_far_as_they_are_there(project, stage):

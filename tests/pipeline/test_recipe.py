@@ -10,7 +10,7 @@ from cedice.evaluation import record
 from cedice.tables import read_table
 
 SEEDS = {"acdc": [0, 1, 2, 3, 4, 5], "covid19": [0, 1]}  # the last one of ACDC validates fold 0 a second time
-REPORTS = ("samples", "table", "verdict", "plot", "page")
+REPORTS = ("samples", "table", "plot")
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_every_patient_is_validated_by_the_trainings_of_its_fold_and_every_repor
     counts = record.by_training(record.load(paths.record("demo"), "counts", ["acdc"]))
     for seed in SEEDS["acdc"]:
         assert set(counts["acdc", "ce", seed]["patient"]) == set(index["patient"][index["fold"] == seed % 5])
-    verdict = read_table(paths.reports("demo") / "verdict.csv")
+    verdict = read_table(paths.tables("demo") / "verdict.csv")
     assert set(verdict["units"][(verdict["dataset"] == "acdc") & (verdict["measure"] == "dice")]) == {5}
     shutil.rmtree(paths.record("demo") / "acdc")
     for name in REPORTS:
         assert stage(name, "--study", "demo") is None
     for report in ("table1.md", "verdict.md"):
-        text = " ".join((paths.reports("demo") / report).read_text(encoding="utf-8").split())
+        text = " ".join((paths.tables("demo") / report).read_text(encoding="utf-8").split())
         assert "Not trained yet: ACDC." in text
         assert "The losses have learning rates of their own (CE 0.001, CE + DL 0.003)" in text
-    assert set(read_table(paths.reports("demo") / "verdict.csv")["dataset"]) == {"covid19"}
+    assert set(read_table(paths.tables("demo") / "verdict.csv")["dataset"]) == {"covid19"}

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 from conftest import ROOT
-from project import ENVIRONMENT, commit, make, prepare, run, running, state
+from project import ENVIRONMENT, FIGURES, commit, make, prepare, run, running, state
 
 from cedice import params, paths
 from cedice.analysis import experiments
@@ -66,16 +66,15 @@ def test_everything_is_made_from_nothing(built):
     found = json.loads((built / "reports/demo/metrics.json").read_text())
     assert set(found) == {"covid19"}
     assert all(0 <= found["covid19"][loss] <= 1 for loss in params.LOSSES)
-    assert "not comparable" in (built / "reports/demo/table1.md").read_text()
-    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == [f"figure{n}.png" for n in (1, 4, 5, 6)]
+    assert "not comparable" in (built / "reports/demo/tables/table1.md").read_text()
+    assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == FIGURES
     assert sorted(path.name for path in (built / "reports/demo/samples").iterdir()) == ["figure2.jpg", "figure3.jpg"]
     row = record.runs(built / paths.record("demo"), "covid19")[0]
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings", "weights_md5"} <= set(row)
     assert row["revision"] == run(built, "git", "rev-parse", "HEAD^").strip()
     for study in ("demo", "recipe"):
-        assert {"index.html", "table1.md", "verdict.md", "forest.png"} <= {
-            path.name for path in (built / "reports" / study).iterdir()
-        }
+        assert (built / paths.reports(study) / "index.html").is_file()
+        assert {"table1.md", "verdict.md"} <= {path.name for path in (built / paths.tables(study)).iterdir()}
     assert not list(built.rglob("*.part"))
 
 
@@ -83,7 +82,7 @@ def test_a_study_that_make_runs_keeps_its_lock_beside_its_record_and_none_in_the
     own, root = (yaml.safe_load((built / file).read_text())["stages"] for file in (RECIPE / "dvc.lock", "dvc.lock"))
     name = "covid19-ce_dl-0"
     assert {f"train@recipe-{name}", f"evaluate@recipe-{name}", "gather@recipe-covid19", "samples@recipe"} <= own.keys()
-    assert {f"train@demo-{name}", "gather@demo-covid19", "page@demo", "page@recipe"} <= root.keys()
+    assert {f"train@demo-{name}", "gather@demo-covid19", "plot@demo", "plot@recipe"} <= root.keys()
     assert not [stage for stage in root if stage.startswith(("train@recipe", "gather@recipe"))]
     assert not (built / RECIPE / "dvc.yaml").exists()
     assert changed(built) == set()
@@ -112,7 +111,7 @@ CHANGES = [
 @pytest.mark.parametrize(("changes", "trained"), CHANGES, ids=["nothing", "alpha", "a seed"])
 def test_a_change_trains_what_it_concerns_alone(ran, edit_params, changes, trained):
     edit_params(ran, changes)
-    stages = running(run(ran, "dvc", "repro", "--dry", "train" if "run.seeds" in changes else "page@demo"))
+    stages = running(run(ran, "dvc", "repro", "--dry", "train" if "run.seeds" in changes else "plot@demo"))
     assert {stage for stage in stages if stage.startswith("train")} == trained
     assert bool(stages) == bool(changes)
     assert not [stage for stage in stages if stage.startswith(("download", "preprocess"))]
@@ -265,9 +264,9 @@ def test_a_sweep_by_another_worker_comes_back(ran, tmp_path):
     run(ran, "dvc", "remote", "add", "--default", "shared", str(store))
     commit(ran, "Share the data")
     run(ran, "git", "push", "-q", "origin", "HEAD")
-    run(ran, "dvc", "push", "page@demo", "--with-deps")
+    run(ran, "dvc", "push", "plot@demo", "--with-deps")
     run(tmp_path, "git", "clone", "-q", str(git), str(folder))
-    run(folder, "dvc", "pull", "page@demo", "--with-deps")
+    run(folder, "dvc", "pull", "plot@demo", "--with-deps")
     run(folder, "dvc", "exp", "run", "--queue", "--name", "alpha-2", "-S", "loss.ce_dl.alpha=2", "table@demo")
     out = run(folder, "dvc", "exp", "run", "--run-all", "--jobs", "1")
     assert {stage for stage in running(out) if stage.startswith("train")} == {"train@demo-covid19-ce_dl-0"}
@@ -300,6 +299,7 @@ def test_every_path_of_the_package_is_an_output_of_the_pipeline():
         paths.evaluated(training),
         paths.record(study) / dataset,
         paths.mixture(study, dataset, "${item.naming}"),
+        paths.tables(study),
         paths.figures(study),
         paths.samples(study),
     }

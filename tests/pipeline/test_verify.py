@@ -75,9 +75,9 @@ def test_in_a_shallow_clone_the_code_of_a_revision_is_not_looked_at_and_it_says_
 def test_whatever_is_changed_by_hand_is_named(ran):
     """One change of each kind, all at once."""
     change_cell(ran / RECIPE / "record/covid19", "targets", "hits", "1")
-    replace(ran / DEMO / "table1.md", "0.", "1.")
-    shutil.copy(ran / DEMO / "noise.png", ran / DEMO / "forest.png")
-    (ran / DEMO / "figures/figure9.png").write_bytes((ran / DEMO / "noise.png").read_bytes())
+    replace(ran / DEMO / "tables/table1.md", "0.", "1.")
+    shutil.copy(ran / DEMO / "figures/noise.png", ran / DEMO / "figures/forest.png")
+    (ran / DEMO / "figures/figure9.png").write_bytes((ran / DEMO / "figures/noise.png").read_bytes())
     shutil.rmtree("models/demo")
     before = contents(ran)
     broken = verify.verify(ran, lambda line: None)
@@ -89,8 +89,8 @@ def test_whatever_is_changed_by_hand_is_named(ran):
         "table@demo: code, parameters or results are not those of dvc.lock",
         "plot@demo: code, parameters or results are not those of dvc.lock",
         f"{record_of}: not what {RECIPE}/dvc.lock names (gather@recipe-covid19)",
-        f"{DEMO}/table1.md: made again, it differs",
-        f"{DEMO}/forest.png: made again, it differs",
+        f"{DEMO}/tables/table1.md: made again, it differs",
+        f"{DEMO}/figures/forest.png: made again, it differs",
         f"{DEMO}/figures/figure9.png: made again, it differs",
         f"{record_of}/targets.csv.gz, recipe covid19 ce seed 0: made again from the weights, it differs",
     ):
@@ -143,10 +143,10 @@ def test_todays_code_may_differ_from_that_of_the_record(ran):
 
 def test_a_number_changed_together_with_the_lock_is_noticed(ran):
     """Whoever tells DVC that the changed table is right is found by making it again."""
-    table = ran / RECIPE / "table1.csv"
+    table = ran / RECIPE / "tables/table1.csv"
     replace(table, "0.", "1.")
     run(ran, "dvc", "commit", "--force", "table@recipe")
-    assert verify.again(ran, ["recipe"], lambda line: None) == [f"{RECIPE}/table1.csv: made again, it differs"]
+    assert verify.again(ran, ["recipe"], lambda line: None) == [f"{RECIPE}/tables/table1.csv: made again, it differs"]
 
 
 def test_weights_of_another_training_are_named(ran):

@@ -37,7 +37,7 @@ class Outline(HTMLParser):
 def test_it_says_what_the_reports_say_and_asks_for_nothing(study):
     page = PAGES[study].read_text(encoding="utf-8")
     outline = Outline(page)
-    for name in ("verdict.md", "table1.md", "breakdown.md", "conventions.md", "experiments.md"):
+    for name in (*(f"tables/{name}.md" for name in ("verdict", "table1", "breakdown", "conventions")), "experiments.md"):
         for line in (ROOT / "reports" / study / name).read_text(encoding="utf-8").splitlines():
             for cell in re.findall(r"(?<=\| )[-+]?\d\.\d{4}[^|]*(?= \|)", line):
                 assert cell in outline.text.replace("\xa0", " "), (name, cell)

@@ -73,7 +73,7 @@ def repro(study: str, jobs: int) -> int:
             side = ["samples"], _reports()[:-1]  # neither needs the other
             named = [("--single-item", *(f"{name}@{study}" for name in names)) for names in side]
             status = status or processes.repro(named, jobs)
-            return status or processes.repro([(f"page@{study}", *(["mixture"] if namings else []))])
+            return status or processes.repro([(f"plot@{study}", *(["mixture"] if namings else []))])
         own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
         groups = missing(project, study)
         if groups and settings.hardware == "gpu" and not machine.gpu():
@@ -91,7 +91,7 @@ def repro(study: str, jobs: int) -> int:
                 return processes.repro([("--single-item", f"{own}:{name}@{study}") for name in _reports()])
         finally:
             own.unlink(missing_ok=True)
-        return status or processes.repro([(f"page@{study}",)])
+        return status or processes.repro([(f"plot@{study}",)])
 
 
 def missing(project: Params, study: str) -> list[Group]:

@@ -39,7 +39,7 @@ from cedice.training import provenance
 
 RELEASED = Path("models/released")
 _TURNED = 1e-3
-_REPORTS = ("table", "verdict", "plot", "page")
+_REPORTS = ("table", "plot")
 _GIVEN = ("record", "experiments", "samples", "experiments.md", "response.png", "cost.csv")  # what these read and do not make
 
 Say = Callable[[str], None]
@@ -164,7 +164,7 @@ def _given(root: Path, copy: Path, study: str, outs: list[str]) -> None:
     shutil.copy(root / "params.yaml", copy)
     for name in STUDIES:  # some stages read other studies
         (copy / paths.reports(name)).mkdir(parents=True)
-        given = _GIVEN if name == study else (*_GIVEN, "verdict.csv", "decision.csv")
+        given = _GIVEN if name == study else (*_GIVEN, "tables")
         for path in (paths.reports(name) / each for each in given):
             if (root / path).exists() and path.as_posix() not in outs:
                 (copy / path).symlink_to((root / path).resolve())

@@ -44,7 +44,7 @@ def section(judged: pd.DataFrame) -> list[str]:
     lines += table(_HEADS, [_row(row, named) for row in judged.to_dict("records")])
     rest = [named[dataset] for dataset in dict.fromkeys(judged["dataset"][~judged["exact"]])]
     about = _ABOUT + (_ABOUT_REST.format(names=" and ".join(rest)) if rest else "")
-    return [*lines, "", "![Dice against the threshold](thresholds.png)", "", wrapped(about)]
+    return [*lines, "", "![Dice against the threshold](../figures/thresholds.png)", "", wrapped(about)]
 
 
 def told(rows: dict[str, dict[str, Any]]) -> str:

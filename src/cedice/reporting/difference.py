@@ -34,7 +34,7 @@ def markdown(differences: pd.DataFrame, study: str, synthetic: bool, margin: flo
     for dataset, name in named.items():
         found = answer(chosen[chosen["dataset"] == dataset], margin)
         lines += [f"**{name}**: {_words(found, margin)}", ""]
-    lines += ["![CE + DL minus CE over the epochs](difference.png)", "", *_table(differences, named), ""]
+    lines += ["![CE + DL minus CE over the epochs](../figures/difference.png)", "", *_table(differences, named), ""]
     return "\n".join([*lines, "## How to read this", "", wrapped(_ABOUT.format(margin=margin))]) + "\n"
 
 

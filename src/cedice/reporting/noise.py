@@ -54,7 +54,7 @@ def markdown(
     lines += [f"## {SCHEDULES}", "", wrapped(_ABOUT_SCHEDULES), "", *_schedules(schedules), ""]
     told = budget[budget["error"].notna()]
     if len(told):
-        lines += [f"## {BUDGET}", "", "![What each adds to the standard error](noise.png)", "", *_spreads(told), ""]
+        lines += [f"## {BUDGET}", "", "![What each adds to the standard error](../figures/noise.png)", "", *_spreads(told), ""]
         lines += ["## How many it would take", "", *_needed(told), ""]
     about = _ABOUT + (_ABOUT_FOLDS if (told["folds"] > 1).any() else "")
     return "\n".join([*lines, "## How to read this", "", wrapped(about)]) + "\n"

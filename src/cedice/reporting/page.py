@@ -32,9 +32,8 @@ Everything here was made by these commands, in a clone of the project at the rev
 
 ```
 {everything}
-dvc repro table@{study}      # Table 1, where the losses differ, the averaging conventions
-dvc repro verdict@{study}    # the verdict, the noise budget, the difference over the epochs
-dvc repro page@{study}       # the figures and this page
+dvc repro table@{study}      # the numbers
+dvc repro plot@{study}       # the figures and this page
 cedice verify               # do they all follow from the record?
 ```
 """
@@ -42,23 +41,25 @@ cedice verify               # do they all follow from the record?
 
 def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: bool) -> str:
     """The page of the study whose reports lie under `reports/<study>/`; ``alpha`` is that of CE + DL."""
-    folder = paths.reports(study)
+    folder, tables = paths.reports(study), paths.tables(study)
     runs = by_readout[decisive(by_readout)]
     papers = any(dataset in TABLE_1 for dataset, _, _ in runs)
     averages = "Which average the paper took" if papers else "Under every average"
     tried = _markdown(folder / "experiments.md", opened=("The effect of α", f"The effect of α, {READOUT_TITLES['averaged']}"))
     sections = [
-        _section("verdict", "The verdict", _figure(folder / "forest.png", _FOREST) + _markdown(folder / "verdict.md")),
-        _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(folder / "table1.md")),
+        _section(
+            "verdict", "The verdict", _figure(paths.figures(study) / "forest.png", _FOREST) + _markdown(tables / "verdict.md")
+        ),
+        _section("table", "Table 1, beside the paper's" if papers else "Table 1", _markdown(tables / "table1.md")),
         _section("curves", "Over the epochs", charts=charts.curves(by_readout)),
-        _section("difference", "Quality or speed?", _markdown(folder / "difference.md", opened=("How to read this",))),
-        _section("noise", "Where the noise comes from", _markdown(folder / "noise.md", opened=(SCHEDULES, BUDGET))),
+        _section("difference", "Quality or speed?", _markdown(tables / "difference.md", opened=("How to read this",))),
+        _section("noise", "Where the noise comes from", _markdown(tables / "noise.md", opened=(SCHEDULES, BUDGET))),
         _section("predictions", "Predictions, without and with the Dice term", compared=_compared(study, alpha)),
         *_mixtures(study, list(dict.fromkeys(dataset for dataset, _, _ in runs))),
         _section("patients", "Patient by patient", _PATIENTS, charts=charts.by_patient(runs)),
-        _section("breakdown", "Where the losses differ", _markdown(folder / "breakdown.md", opened=("Borders",))),
+        _section("breakdown", "Where the losses differ", _markdown(tables / "breakdown.md", opened=("Borders",))),
         *([_section("experiments", "The effect of α, and what else was tried", tried)] if "<h3>" in tried else []),
-        _section("conventions", averages, _markdown(folder / "conventions.md")),
+        _section("conventions", averages, _markdown(tables / "conventions.md")),
         _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study))),
     ]
     drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
@@ -114,7 +115,7 @@ def _markdown(report: Path, opened: Sequence[str] = ()) -> str:
     ``opened``."""
     _, _, text = report.read_text(encoding="utf-8").partition("\n")
     text = text.replace("\n".join(SYNTHETIC), "")  # the page says it on top
-    text = re.sub(r"!\[(.*?)\]\((\w+\.png)\)", lambda link: _figure(report.parent / link[2], link[1]), text)
+    text = re.sub(r"!\[(.*?)\]\(([\w./]+\.png)\)", lambda link: _figure(report.parent / link[2], link[1]), text)
     first, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
     parts = [_MARKDOWN.render(first)]
     for section in sections:
