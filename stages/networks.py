@@ -51,7 +51,11 @@ def _costs(job: Job, runs: dict[str, Runs], readout: str, folder: Path) -> None:
     """What accuracy costs, of these networks and the kept experiments of the study, once `benchmarks/cost.py` was run."""
     measured = paths.reports(job.study) / "cost.csv"
     if measured.is_file():
-        kept = [each.runs for each in experiments.load(job.study, job.params, readout)]
+        kept = [
+            each.runs
+            for each in experiments.load(job.study, job.params, readout)
+            if {key.rpartition(".")[2] for key in each.changes} <= {*pareto.KIND}  # networks of another size, trained alike
+        ]
         points = pareto.points([*runs.values(), *kept], pd.read_csv(measured))
         write_csv(folder / "cost.csv", points, float_format="%.6g")
         save_figure(pareto_report.plot(points), folder / "cost.png")

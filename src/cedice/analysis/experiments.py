@@ -7,6 +7,7 @@ Layout of `reports/<study>/experiments/<name>/`:
 Copied over the project these are a workspace in which DVC finds those stages up to date, or does not: the gate asks it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,8 @@ def load(study: str, project: params.Params, readout: str) -> list[Experiment]:
         )
         for parameters in (kept, ours):  # seeds are one list, or one for each data set, and no change of what is trained
             parameters.get(study, {}).pop("seeds", None)
-        kept, ours = _flat(kept), _flat(ours)
+        ours = _flat(ours)
+        kept = _flat(kept, ours)
         if unknown := kept.keys() - ours.keys():
             raise CediceError(f"{folder}/params.yaml: {min(unknown)} is no parameter; keep the experiment again")
         changes = {key: value for key, value in sorted(kept.items()) if ours[key] != value}
@@ -50,11 +52,12 @@ def load(study: str, project: params.Params, readout: str) -> list[Experiment]:
     return found
 
 
-def _flat(tree: dict[str, Any]) -> dict[str, Any]:
+def _flat(tree: dict[str, Any], whole: Collection[str] = ()) -> dict[str, Any]:
+    """{dotted key: value}; of a key in ``whole`` the value may be a group (`augmentation`, which is "none" without)."""
     found: dict[str, Any] = {}
 
     def walk(node: object, key: str) -> None:
-        if isinstance(node, dict):
+        if isinstance(node, dict) and key not in whole:
             for name, child in node.items():
                 walk(child, f"{key}.{name}" if key else name)
         else:
