@@ -1,5 +1,6 @@
 """What `make STUDY` asks of DVC: the trainings that the study's record lacks."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from conftest import ROOT
 
 from cedice import machine, params, paths
 from cedice.errors import CediceError
-from cedice.pipeline import processes, repro
+from cedice.pipeline import lockfile, processes, repro
 from cedice.pipeline.repro import Group, missing
 
 RECORD = paths.record("recipe") / "covid19"
@@ -84,22 +85,54 @@ def test_parameters_that_decide_no_training_are_free(recorded, edit_params):
     assert lacking() == []
 
 
-def test_the_study_of_the_temporary_file_is_asked_for_its_missing_trainings_alone(recorded, edit_params):
-    """In `reports/recipe/dvc.yaml` every stage works in the root, and no other study has any."""
+def test_a_part_asks_for_its_trainings_alone_and_the_lock_takes_in_what_it_made(recorded, edit_params):
+    """In `reports/recipe/part/dvc.yaml` every stage works in the root, with what the lock says of it and of nothing else."""
     edit_params(recorded, {"recipe.seeds": [0, 1]})
     (group,) = lacking()
-    file = paths.reports("recipe") / "dvc.yaml"
-    repro._write(file, "recipe", group, [], False)
-    whole = yaml.safe_load(file.read_text())
-    assert whole["vars"][0]["run"] == {
-        "studies": ["recipe"],
-        "datasets": ["covid19"],
-        "losses": ["ce", "ce_dl"],
-        "seeds": [1],
-        "mixtures": [],
-    }
-    assert list(whole["stages"]) == ["download", "preprocess", "train", "evaluate", "gather", "samples"]
-    assert {stage["wdir"] for stage in whole["stages"].values()} == {"../.."}
+    lock = paths.reports("recipe") / "dvc.lock"
+    trained = {f"train@recipe-covid19-{loss}-{seed}": {"cmd": loss} for loss in params.LOSSES for seed in (0, 1)}
+    data, gathered = ({f"{stage}@recipe-covid19": {"cmd": stage}} for stage in ("preprocess", "gather"))
+    lockfile.write(lock, trained | data | gathered)
+    with repro._part("recipe", group) as place:
+        file = Path(place.removesuffix(":"))
+        whole = yaml.safe_load(file.read_text())
+        assert whole["vars"][0]["run"] == {
+            "studies": ["recipe"],
+            "datasets": ["covid19"],
+            "losses": ["ce", "ce_dl"],
+            "seeds": [1],
+            "mixtures": [],
+        }
+        assert list(whole["stages"]) == ["download", "preprocess", "train", "evaluate"]
+        for stage in whole["stages"].values():
+            assert (file.parent / stage["wdir"]).resolve() == recorded
+        ours = {stage: entry for stage, entry in trained.items() if stage.endswith("-1")}
+        assert lockfile.read(file.parent / "dvc.lock") == ours | data
+        made = {stage: {"cmd": "made"} for stage in ours}
+        lockfile.write(file.parent / "dvc.lock", made | data)
+    assert not file.parent.exists()
+    assert lockfile.read(lock) == trained | data | gathered | made
+
+
+@pytest.mark.parametrize("content", ["schema: '2.0'\nstages:\n  a:\n    cmd: x\n", "stages:\n  a: [", None])
+def test_what_a_killed_run_left_is_taken_in_as_far_as_it_is_whole(tmp_path, content):
+    folder, lock = tmp_path / "part", tmp_path / "dvc.lock"
+    lockfile.write(lock, {"b": {"cmd": "y"}})
+    folder.mkdir()
+    if content:
+        (folder / "dvc.lock").write_text(content)
+    repro._take_in(folder)
+    whole = content is not None and content.startswith("schema")
+    assert lockfile.read(lock) == {"b": {"cmd": "y"}} | ({"a": {"cmd": "x"}} if whole else {})
+    assert not folder.exists()
+
+
+def test_a_part_has_few_trainings_and_all_parts_have_all():
+    whole = Group(["acdc", "covid19"], ["ce", "ce_dl"], [*range(7)])
+    few = repro._few([whole], 2)
+    assert [len(list(itertools.product(*group))) for group in few] == [8, 8, 8, 4]
+    assert sorted(itertools.chain(*(itertools.product(*group) for group in few))) == sorted(itertools.product(*whole))
+    assert repro._few([whole], 28) == [whole]
 
 
 def test_a_study_without_data_is_one_line(project):

@@ -49,7 +49,7 @@ def keep(study: str, name: str) -> Path:
             _own(study, whole, new / dataset, [(loss, int(seed)) for of, loss, seed in trained if of == dataset], tables)
             out = {"path": (folder / dataset).as_posix(), "hash": "md5", "md5": lockfile.folder_md5(new / dataset)}
             entries[f"gather@{study}-{dataset}"] = entry | {"outs": [out]}
-        (new / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}), encoding="utf-8")
+        lockfile.write(new / "dvc.lock", entries)
     return folder
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from cedice.errors import CediceError
-from cedice.files import md5
+from cedice.files import md5, write_text
 
 Entries = dict[str, dict[str, Any]]  # by stage: cmd, deps, params, outs
 
@@ -20,6 +20,12 @@ def read(path: Path) -> Entries:
         return yaml.load(path.read_text(encoding="utf-8"), loader)["stages"]  # noqa: S506  (both are safe)
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise CediceError(f"{path}: not a lock of DVC ({error}); get it from Git") from error
+
+
+def write(path: Path, entries: Entries) -> None:
+    """A dvc.lock of these stages, through `cedice.files.replacing`."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    write_text(path, yaml.dump({"schema": "2.0", "stages": entries}, Dumper=dumper, sort_keys=False))
 
 
 def folder_md5(folder: Path) -> str:

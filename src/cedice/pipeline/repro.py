@@ -1,9 +1,9 @@
 """`python -m cedice.pipeline.repro STUDY`: train what the record of a study lacks, gather it, and make the study's reports.
 
-What `run` in params.yaml names is made by the root's dvc.yaml alone. For another study the stages from `download` to `gather`
-stand in `reports/<study>/dvc.yaml` for as long as DVC works, with the study's missing trainings instead of those of `run`; DVC
-keeps their lock beside it, which is the proof that goes with the record. So no tracked file is edited that has to be put back:
-a killed run leaves that one file, and the next run takes it away.
+What `run` in params.yaml names is made by the root's dvc.yaml alone. For another study the stages stand in files of their own
+for as long as DVC works: those of a few missing trainings at a time in `reports/<study>/part/dvc.yaml`, since DVC reads and
+writes a file's whole lock for each stage, and `gather` in `reports/<study>/dvc.yaml`. The lock beside it takes in that of each
+part; it is the proof that goes with the record. A killed run leaves these files, and the next run takes them in, and away.
 
 Trainings run side by side, a core each (`--jobs`), which on a CPU does half as much again as one after the other.
 """
@@ -11,10 +11,12 @@ Trainings run side by side, a core each (`--jobs`), which on a CPU does half as 
 import argparse
 import itertools
 import json
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +29,11 @@ from cedice.files import write_text
 from cedice.locks import locked
 from cedice.params import Params
 from cedice.paths import Training
-from cedice.pipeline import processes
+from cedice.pipeline import lockfile, processes
 from cedice.protocol import Study
 
-_GATHERED = ("download", "preprocess", "train", "evaluate", "gather")
+_TRAINED = ("download", "preprocess", "train", "evaluate")
+_PART, _TOGETHER = "part", 10  # so many trainings at a time, or as many as run side by side
 LOCK = ".make-lock"  # of a checkout
 _MEMORY = 3e9  # bytes that a training of 8 channels may take, with what evaluates it
 
@@ -67,11 +70,14 @@ def repro(study: str, jobs: int) -> int:
     with locked(Path(LOCK), f"make {study}"):  # which DVC holds, too, as long as it lives
         for left in Path("reports").glob("*/dvc.yaml"):
             left.unlink()
+        for left in Path("reports").glob(f"*/{_PART}"):
+            _take_in(left)
         if study in project.run.studies:
             run = project.run
-            status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], "", jobs, lambda group: None)
+            status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], lambda _: nullcontext(""), jobs)
+            status = status or processes.repro([_single(f"gather@{study}-{dataset}") for dataset in run.datasets], jobs)
             side = ["samples"], _reports()[:-1]  # neither needs the other
-            named = [("--single-item", *(f"{name}@{study}" for name in names)) for names in side]
+            named = [_single(*(f"{name}@{study}" for name in names)) for names in side]
             status = status or processes.repro(named, jobs)
             return status or processes.repro([(f"plot@{study}", *(["mixture"] if namings else []))])
         own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
@@ -81,14 +87,19 @@ def repro(study: str, jobs: int) -> int:
 
             hardware.require(study, settings.hardware)  # before DVC starts, and anything is downloaded
         try:
-            status = _train(study, groups, f"{own}:", jobs, lambda group: _write(own, study, group, namings, reported_here))
+            status = _train(study, _few(groups, jobs), lambda group: _part(study, group), jobs)
+            everything = Group(list(settings.epochs), list(params.LOSSES), [])
+            names = ["gather", *(["mixture"] if namings else []), "samples", *(_reports() if reported_here else [])]
+            if not status and (groups or reported_here):
+                _write(own, study, everything, names, namings)
             if groups and not status:
+                trained = list(dict.fromkeys(dataset for group in groups for dataset in group.datasets))
+                status = processes.repro([_single(f"{own}:gather@{study}-{dataset}") for dataset in trained], jobs)
                 images = [f"{own}:mixture"] if namings else []
                 images += [f"{own}:samples@{study}"] if _pictured(study, settings) else []
-                _write(own, study, groups[-1]._replace(datasets=list(settings.epochs)), namings, reported_here)
-                status = processes.repro([("--single-item", *images)] if images else [])
+                status = status or processes.repro([_single(*images)] if images else [])
             if reported_here and not status:  # its reports are no stages of the root's dvc.yaml
-                return processes.repro([("--single-item", f"{own}:{name}@{study}") for name in _reports()])
+                return processes.repro([_single(f"{own}:{name}@{study}") for name in _reports()])
         finally:
             own.unlink(missing_ok=True)
         return status or processes.repro([(f"plot@{study}",)])
@@ -130,8 +141,8 @@ def _other_data(study: str, dataset: str) -> bool:
     return then["sha256"] != now["sha256"]
 
 
-def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Callable[[Group], None]) -> int:
-    """The status of DVC for the trainings of the ``groups`` and for what gathers them, of the dvc.yaml that ``file`` names."""
+def _train(study: str, groups: list[Group], file: Callable[[Group], AbstractContextManager[str]], jobs: int) -> int:
+    """The status of DVC for the trainings of the ``groups``, each in the dvc.yaml that ``file`` lays out and names."""
     whole, before, begun = sum(len(list(itertools.product(*group))) for group in groups), 0, time.monotonic()
 
     def told(done: int) -> None:
@@ -140,16 +151,54 @@ def _train(study: str, groups: list[Group], file: str, jobs: int, prepare: Calla
         print(f"training {done} of {whole} done, about {left:.0f} min left", flush=True)
 
     for group in groups:
-        prepare(group)
         names = ["-".join(map(str, name)) for name in itertools.product(*group)]
-        data = [(f"{file}preprocess@{study}-{dataset}",) for dataset in group.datasets]
-        # Single items: side by side DVC would lock the data stages before them, each against the other.
-        trained = [("--single-item", f"{file}train@{study}-{name}", f"{file}evaluate@{study}-{name}") for name in names]
-        gathered = [("--single-item", f"{file}gather@{study}-{dataset}") for dataset in group.datasets]
-        if status := processes.repro(data, jobs) or processes.repro(trained, jobs, told) or processes.repro(gathered, jobs):
-            return status
+        with file(group) as place:
+            data = [(f"{place}preprocess@{study}-{dataset}",) for dataset in group.datasets]
+            # Single items: side by side DVC would lock the data stages before them, each against the other.
+            trained = [_single(*(f"{place}{stage}@{study}-{name}" for stage in ("train", "evaluate"))) for name in names]
+            if status := processes.repro(data, jobs) or processes.repro(trained, jobs, told):
+                return status
         before += len(names)
     return 0
+
+
+def _single(*targets: str) -> processes.Targets:
+    return "--single-item", *targets
+
+
+def _few(groups: list[Group], jobs: int) -> list[Group]:
+    """The same trainings in groups of `_TOGETHER` or so, by their seeds."""
+    few = []
+    for group in groups:
+        most = max(max(_TOGETHER, jobs) // (len(group.datasets) * len(group.losses)), 1)
+        few += [group._replace(seeds=group.seeds[start : start + most]) for start in range(0, len(group.seeds), most)]
+    return few
+
+
+@contextmanager
+def _part(study: str, group: Group) -> Iterator[str]:
+    """Within, these trainings and their data are stages of a dvc.yaml of their own; what was made of them goes into the study's
+    lock then."""
+    folder, lock = paths.reports(study) / _PART, paths.reports(study) / "dvc.lock"
+    stems = [f"-{'-'.join(map(str, name))}" for name in (*itertools.product(*group), *itertools.product(group.datasets))]
+    wanted = {f"{stage}@{study}{stem}" for stage in _TRAINED for stem in stems}
+    known = {stage: entry for stage, entry in (lockfile.read(lock) if lock.is_file() else {}).items() if stage in wanted}
+    if known:
+        lockfile.write(folder / lock.name, known)
+    _write(folder / "dvc.yaml", study, group, _TRAINED)
+    try:
+        yield f"{folder / 'dvc.yaml'}:"
+    finally:
+        _take_in(folder)
+
+
+def _take_in(folder: Path) -> None:
+    """Put the lock of a part into the study's, and take the part away."""
+    part, whole = folder / "dvc.lock", folder.parent / "dvc.lock"
+    if part.is_file():
+        with suppress(CediceError):  # DVC was killed while it wrote it, and has what it names in its cache
+            lockfile.write(whole, (lockfile.read(whole) if whole.is_file() else {}) | lockfile.read(part))
+    shutil.rmtree(folder)
 
 
 def _jobs() -> int:
@@ -164,12 +213,11 @@ def _pictured(study: str, settings: Study) -> bool:
     return all(paths.labels(training, "averaged").is_file() for training in first)
 
 
-def _write(file: Path, study: str, group: Group, namings: list[str], reports: bool) -> None:
-    """The stages of the root's dvc.yaml that make a study's record, of these trainings; and its reports, if they are wanted."""
-    stages = _stages()
-    names = [*_GATHERED, *(["mixture"] if namings else []), "samples", *(_reports() if reports else [])]
-    run = {"studies": [study], **group._asdict(), "mixtures": namings}
-    content = {"vars": [{"run": run, "reports": [study]}], "stages": {name: {"wdir": "../.."} | stages[name] for name in names}}
+def _write(file: Path, study: str, group: Group, names: Iterable[str], namings: Iterable[str] = ()) -> None:
+    """These stages of the root's dvc.yaml, for one study and these trainings, in another ``file`` of the project."""
+    stages, root = _stages(), "/".join([".."] * len(file.parent.parts))
+    run = {"studies": [study], **group._asdict(), "mixtures": [*namings]}
+    content = {"vars": [{"run": run, "reports": [study]}], "stages": {name: {"wdir": root} | stages[name] for name in names}}
     write_text(file, yaml.safe_dump(content, sort_keys=False))
 
 

@@ -26,7 +26,7 @@ import yaml
 
 from cedice import paths, yaml12
 from cedice.errors import CediceError, reported
-from cedice.files import md5, replacing, write_text
+from cedice.files import md5, replacing
 from cedice.pipeline import lockfile
 
 NEEDS = ("pandas", "pydantic", "safetensors", "scipy", "torch", "tqdm")  # by these stages, beside NumPy and PyYAML
@@ -95,7 +95,7 @@ class Lent:
         script, *arguments = shlex.split(entry["cmd"], comments=True)[2:]  # after PYTHONPATH=src python
         self._run(script, *arguments)
         self.entries[name] = locked(self.stages[stage], item)
-        _write(self.kept, self.entries)
+        lockfile.write(self.kept, self.entries)
 
     def _run(self, *words: str) -> None:
         """CediceError where the command fails; `_TimeIsUpError` after telling a training to end."""
@@ -113,7 +113,7 @@ class Lent:
 
     def _pack(self, out: Path) -> None:
         lock = paths.reports(self.study) / "dvc.lock"
-        _write(lock, (lockfile.read(lock) if lock.is_file() else {}) | self.entries)
+        lockfile.write(lock, (lockfile.read(lock) if lock.is_file() else {}) | self.entries)
         with replacing(out / f"{self.study}-{self.dataset}.tar") as new, tarfile.open(new, "w") as packed:
             for path in (lock, paths.record(self.study) / self.dataset):
                 packed.add(path)
@@ -152,10 +152,6 @@ def _described(path: Path) -> dict[str, Any]:
     digest = lockfile.listed_md5([file.relative_to(path).as_posix() for file in files], lambda name: (path / name).read_bytes())
     size = sum(file.stat().st_size for file in files)
     return {"path": path.as_posix(), "hash": "md5", "md5": digest, "size": size, "nfiles": len(files)}
-
-
-def _write(path: Path, entries: lockfile.Entries) -> None:
-    write_text(path, yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False))
 
 
 if __name__ == "__main__":
