@@ -125,7 +125,7 @@ def test_blocks_are_those_of_the_reports(page, source, what, shown):
 def test_the_answer_is_shown_with_its_levels():
     shown = {page: what.split(" without ")[0].split(", ") for page, source, what, _ in BLOCKS if source == "records"}
     judged = [path for path in (ROOT / "reports").glob("*/tables/verdict.csv") if path.parents[1].name in PROTOCOLS]
-    trained = {f"{path.parent.name} {dataset}" for path in judged for dataset in pd.read_csv(path)["dataset"]}
+    trained = {f"{path.parents[1].name} {dataset}" for path in judged for dataset in pd.read_csv(path)["dataset"]}
     assert set(shown["docs/results.md"]) == trained
     assert shown["README.md"] == ["small covid19", "small acdc", "outlook hippocampus"]
 

@@ -20,8 +20,10 @@ def three(tmp_path, monkeypatch):
     """The record of `STUDY`, in which the trainings of CE + DL stand once more, under a third name and other seeds."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    whole = tmp_path / paths.record(STUDY)
+    whole, reports = tmp_path / paths.record(STUDY), ROOT / paths.reports(STUDY)
     shutil.copytree(ROOT / paths.record(STUDY), whole)
+    shutil.copytree(reports / "samples", tmp_path / paths.samples(STUDY))  # of which, and of this, the page is made
+    shutil.copy(reports / "experiments.md", tmp_path / paths.reports(STUDY))
     for dataset in record.datasets(whole):
         rows = record.runs(whole, dataset)
         more = [row | {"loss": THIRD, "seed": row["seed"] + 100} for row in rows if row["loss"] == "ce_dl"]
