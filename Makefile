@@ -41,7 +41,7 @@ outlook attention transformer: $(ALL)  ## Ask the paper's question of our U-Net,
 TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: $(ALL)  ## Run the tests but the slow ones: about 9 minutes on 2 CPU cores.
-	@echo 'Left out: tests that kill, that share work among processes, of a wheel, of thousands of damaged files, of whole archives (make test-all)'
+	@echo 'Left out: tests that kill, fill the disk, verify all, share work among processes, of a wheel, of thousands of damaged files, of whole archives (make test-all)'
 	$(TESTS) -m 'not slow'
 
 test-all: $(ALL)  ## Run all tests: about 14 minutes on 2 CPU cores.

@@ -41,6 +41,7 @@ def contents(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in [*files, root / "params.yaml", root / "dvc.lock"]}
 
 
+@pytest.mark.slow
 def test_what_is_as_it_was_made_holds(ran, command):
     shutil.rmtree("models/demo")  # one study's trainings are enough to evaluate again
     before = contents(ran)

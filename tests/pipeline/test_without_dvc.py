@@ -9,6 +9,7 @@ import tarfile
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from conftest import ROOT
 from project import run
@@ -37,6 +38,7 @@ def test_an_entry_is_what_dvc_writes_but_for_the_note(built, monkeypatch):
         assert locked(stages[name], item) == entry | {"cmd": f"{entry['cmd']} {NOTE}"}
 
 
+@pytest.mark.slow
 def test_what_the_record_lacks_is_trained_and_goes_home_in_one_file(ran, built):
     rows = record.runs(RECIPE / "record", "covid19")
     gather.write_runs(RECORD / "runs.json", [row for row in rows if row["loss"] == "ce"])

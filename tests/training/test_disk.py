@@ -41,6 +41,7 @@ def files(project: Path) -> set[Path]:
     return {path for top in ("data", "models", "reports", ".cedice") for path in (project / top).rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_of_every_stage(project, stage, edit_params, full):
     edit_params(project, {"demo.source.patients": 10, "demo.epochs": {"covid19": 1}, "run.datasets": ["covid19"]})
     for name, *arguments in stages():
