@@ -66,7 +66,9 @@ def cells(folders: list[Path], dataset: str, readout: str) -> Cells:
             if not alike or settings["alpha"] not in alphas or (patients is None and settings["epochs"] not in lengths):
                 continue
             cell = Cell(settings["dice"] if settings["alpha"] else "ce", settings["augmentation"] is not None, patients)
-            found.setdefault(cell, {})[key[2]] = _measured(run.counts, {name: of.get(key) for name, of in tables.items()})
+            measured = _measured(run.counts, {name: of.get(key) for name, of in tables.items()})
+            measured.attrs["trained"] = f"{run.record['device']}, {settings['precision']}"
+            found.setdefault(cell, {})[key[2]] = measured
     return found
 
 
@@ -100,11 +102,13 @@ def _measured(counts: pd.DataFrame, tables: dict[str, pd.DataFrame | None]) -> p
 
 
 def levels(found: Cells) -> pd.DataFrame:
-    """A row a cell: term, augmented, patients, trainings, and the mean of each of `MEASURES` over patients and seeds."""
-    rows = [
-        cell._asdict() | {"trainings": len(by_seed)} | pd.concat(by_seed.values()).mean().to_dict()
-        for cell, by_seed in sorted(found.items(), key=_order)
-    ]
+    """A row a cell: term, augmented, patients, trainings, the mean of each of `MEASURES` over patients and seeds, and `trained`,
+    the devices and precisions."""
+    rows = []
+    for cell, by_seed in sorted(found.items(), key=_order):
+        means = pd.DataFrame([table.mean() for table in by_seed.values()]).mean().to_dict()
+        trained = "; ".join(sorted({table.attrs.get("trained", "") for table in by_seed.values()}))
+        rows.append(cell._asdict() | {"trainings": len(by_seed)} | means | {"trained": trained})
     return pd.DataFrame(rows)
 
 

@@ -15,7 +15,8 @@ from cedice.reporting.markdown import interval, number, table, wrapped
 TERMS = {"ce": "CE", "sample": "CE + DL over the sample", "batch": "CE + DL over the batch"}
 _PLAN = "[planned before any of these trainings ran](../../docs/method.md#planned-why-the-gain-differs)"
 _TESTED = """A contrast is taken for every patient and seed, and tested with trainings and patients crossed, as the verdict is;
-95 % intervals, p not corrected. Own thresholds are chosen on the other patients."""
+95 % intervals, p not corrected. Own thresholds are chosen on the other patients. Where two cells were trained on different
+devices, a contrast holds that difference as well."""
 _GAINS = {
     "gain_half": "the Dice term, at 0.5",
     "threshold": "a threshold for CE",
@@ -89,9 +90,10 @@ def _levels(rows: pd.DataFrame, measures: list[str]) -> list[str]:
     for row in rows.to_dict("records"):
         name = TERMS[row["term"]] + (", augmented" if row["augmented"] else "")
         patients = [] if pd.isna(row["patients"]) else [f"{row['patients']:.0f}"]
-        cells.append([*patients, name, str(row["trainings"]), *(number(row[each], digits=_digits(each)) for each in measures)])
+        values = [number(row[each], digits=_digits(each)) for each in measures]
+        cells.append([*patients, name, str(row["trainings"]), *values, row["trained"]])
     heads = ["patients"] if rows["patients"].notna().any() else []
-    return table([*heads, "trained with", "seeds", *(MEASURES[each] for each in measures)], cells)
+    return table([*heads, "trained with", "seeds", *(MEASURES[each] for each in measures), "on"], cells)
 
 
 def _digits(measure: str) -> str:
