@@ -144,6 +144,20 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     assert f"(rank correlation {rank(across, 'threshold_gain', 'half'):.2f} over ten rows, without a test)" in results
     assert len(across) == 10
 
+    causes, contrasts = (pd.read_csv(ROOT / f"reports/causes/{name}.csv") for name in ("levels", "contrasts"))
+    cells = causes[causes["patients"].isna() & ~causes["augmented"]].set_index("term")
+    levels = [f"{cells.loc[term, 'half']:.4f}" for term in ("ce", "sample", "batch")]
+    assert "Dice is {} with CE, {} with the term over each sample, {} over the batch".format(*levels) in results
+    marks, missed = (
+        [f"{cells.loc[term, name]:.1f}" for term in ("sample", "batch", "ce")] for name in ("false_marks", "missed")
+    )
+    assert "fall from {} to {} of 100 slices without the structure, where CE has {}".format(*marks) in results
+    assert "missed slices rise from {} to {}, CE's {}".format(*missed) in results
+    of_dice = contrasts[contrasts["measure"] == "half"].set_index("contrast")[["mean", "low", "high"]]
+    for told, name in (("batch minus sample", "batch − sample"), ("minus CE", "batch − CE")):
+        shown = "{} {:+.4f}, {:+.4f} to {:+.4f}".format(told, *of_dice.loc[name]).replace("-", "−")
+        assert shown in results, shown
+
     def pooled(readout: str, dataset: str, loss: str, study: str = "small") -> str:
         rows = pd.read_csv(ROOT / f"reports/{study}/tables/table1.csv").query("convention == 'foreground' and metric == 'dice'")
         row = rows.set_index(["readout", "dataset", "loss"]).loc[readout, dataset, loss]

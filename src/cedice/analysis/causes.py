@@ -102,8 +102,8 @@ def _measured(counts: pd.DataFrame, tables: dict[str, pd.DataFrame | None]) -> p
 
 
 def levels(found: Cells) -> pd.DataFrame:
-    """A row a cell: term, augmented, patients, trainings, the mean of each of `MEASURES` over patients and seeds, and `trained`,
-    the devices and precisions."""
+    """A row a cell: term, augmented, patients, trainings, the mean of `MEASURES` over patients and seeds, and `trained`, by
+    which device in which precision."""
     rows = []
     for cell, by_seed in sorted(found.items(), key=_order):
         means = pd.DataFrame([table.mean() for table in by_seed.values()]).mean().to_dict()
