@@ -217,7 +217,7 @@ def evaluated(root: Path, project: params.Params, say: Say) -> list[str]:
                 if md5((root / needed[0]).read_bytes()) != row["weights_md5"]:
                     broken.append(f"{needed[0]}: not the weights that the record of {training} names")
                     continue
-                turned, lines = _evaluated(root, Path(scratch), training, needed)
+                turned, lines = _evaluated(root, Path(scratch), training, needed, str(row["device"]))
                 broken += lines
                 exact += not turned
                 if 0 < turned <= _TURNED:
@@ -228,14 +228,17 @@ def evaluated(root: Path, project: params.Params, say: Say) -> list[str]:
     return broken
 
 
-def _evaluated(root: Path, copy: Path, training: Training, needed: tuple[Path, ...]) -> tuple[float, list[str]]:
-    """The share of the pixels that are counted otherwise, and what does not hold."""
+def _evaluated(root: Path, copy: Path, training: Training, needed: tuple[Path, ...], device: str) -> tuple[float, list[str]]:
+    """The share of the pixels that are counted otherwise, and what does not hold. A CPU sums with as many threads as the
+    ``device`` of the record, since others round otherwise."""
     for path in (Path("params.yaml"), paths.source(training.study, training.dataset), paths.record(training.study), *needed):
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         if not (copy / path).exists():
             (copy / path).symlink_to((root / path).resolve())
     given = zip(("study", "dataset", "loss", "seed"), training, strict=True)
-    _run(root, copy, str(root / "stages/evaluate.py"), *(f"--{name}={value}" for name, value in given))
+    threads = re.search(r"(\d+) threads", device)
+    environment = {"OMP_NUM_THREADS": threads[1]} if threads else {}
+    _run(root, copy, str(root / "stages/evaluate.py"), *(f"--{name}={value}" for name, value in given), **environment)
     folder, turned = paths.record(training.study) / training.dataset, 0.0
     for table in record.MEASURED:
         kept, made = read_text(root / record.file(folder, table)), read_text(copy / paths.evaluated(training) / f"{table}.csv")
@@ -272,15 +275,15 @@ def _released(root: Path, copy: Path, study: str, say: Say) -> Iterator[str]:
             yield f"{RELEASED / file.name} or its card: released again from {training}, it differs"
 
 
-def _run(root: Path, folder: Path, *arguments: str) -> None:
-    status, output = _process(root, folder, *arguments)
+def _run(root: Path, folder: Path, *arguments: str, **environment: str) -> None:
+    status, output = _process(root, folder, *arguments, **environment)
     if status:
         raise CediceError(f"{Path(arguments[0]).name} {' '.join(arguments[1:])} failed: {output.strip()[-500:]}")
 
 
-def _process(root: Path, folder: Path, *arguments: str) -> tuple[int, str]:
+def _process(root: Path, folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     # The project's own code, not that of another checkout that may be installed.
-    environment = os.environ | {"PYTHONPATH": str(root / "src")}
+    whole = os.environ | environment | {"PYTHONPATH": str(root / "src")}
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=whole, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
