@@ -30,7 +30,7 @@ import yaml
 from cedice import paths
 from cedice.data.slices import SIZE
 from cedice.evaluation import gather, record
-from cedice.pipeline import lockfile, repro
+from cedice.pipeline import lockfile, parts
 from cedice.tables import read_text
 
 ROOT = Path(__file__).parent.parent
@@ -153,13 +153,13 @@ def of_dvc(folder: Path, seeds: list[int], times: int) -> float:
     for file in (paths.slices(STUDY, DATASET)[0], paths.weights(training)):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).touch()
-    first = repro._few([repro.Group([DATASET], ["ce", "ce_dl"], list(range(times * len(seeds))))], 1)[0]
+    first = parts.few([parts.Group([DATASET], ["ce", "ce_dl"], list(range(times * len(seeds))))], 1)[0]
     begun = process_time()
     with chdir(folder):
         lockfile.write(LOCK, entries)
-        with repro._part(STUDY, first) as place:
+        with parts.part(STUDY, first) as place:
             theirs = run(folder, "-m", "dvc", "commit", "-q", "--force", f"{place}train@{STUDY}-{DATASET}-ce-0")[0]
-    return theirs + (process_time() - begun) / repro._TOGETHER  # our part is done once for so many trainings
+    return theirs + (process_time() - begun) / parts.TOGETHER  # our part is done once for so many trainings
 
 
 def show(measure: Callable[[Path, int], dict[str, float]], size: int = 1) -> None:

@@ -30,6 +30,8 @@ from cedice.reporting.table1 import markdown, terminal
 from cedice.reporting.verdict import markdown as verdict_markdown
 
 Summaries = dict[str, dict[str, Any]]  # by network, of `cedice.analysis.table1.summary`
+ByNetwork = dict[str, record.Tables]
+Kept = dict[str, ByNetwork]  # tables of the record, by name
 
 
 def tables(job: Job) -> None:
@@ -37,11 +39,13 @@ def tables(job: Job) -> None:
     numbers = {readout: summary(of_readout, readout) for readout, of_readout in runs.items()}
     pair, epochs = of_pair(runs), record.by_training(job.table("epochs"))
     readings = {key: noise.readings(rows) for key, rows in epochs.items() if key[1] in PAIR}
+    kept = {name: record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes", "calibration")}
+    kept["thresholds"] = job.thresholds()
     with replacing(paths.tables(job.study), folder=True) as new:
-        table1(job, runs, numbers, new)
-        where_they_differ(job, pair, new)
+        table1(job, runs, numbers, kept, new)
+        where_they_differ(job, pair, kept, new)
         averages(job, pair["last"], new)
-        verdict(job, pair, readings, numbers, new)
+        verdict(job, pair, readings, numbers, kept, new)
         budget(job, pair, readings, new)
         by_epoch(job, pair, new)
     write_json(folder / "summary.json", numbers)
@@ -50,19 +54,19 @@ def tables(job: Job) -> None:
     print(f"tables in {paths.tables(job.study)}")
 
 
-def table1(job: Job, runs: dict[str, Runs], numbers: Summaries, folder: Path) -> None:
+def table1(job: Job, runs: dict[str, Runs], numbers: Summaries, kept: Kept, folder: Path) -> None:
     alpha = job.params.loss.ce_dl.alpha
     fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
     rests = decisive(numbers)
-    bins = record.by_network(job.table("calibration"))[rests]
-    own = decision.at_own(decision.tables(bins, job.thresholds().get(rests, {}))[0], runs[rests])
+    by_threshold = decision.tables(kept["calibration"][rests], kept["thresholds"].get(rests, {}))[0]
+    own = decision.at_own(by_threshold, runs[rests])
     text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, job.units, job.folds, own, job.untrained)
     write_csv(folder / "table1.csv", csv_rows(numbers, fitted))
     write_text(folder / "table1.md", text)
 
 
-def where_they_differ(job: Job, runs: dict[str, Runs], folder: Path) -> None:
-    surfaces, targets = (of_pair(record.by_network(job.table(name))) for name in ("surfaces", "targets"))
+def where_they_differ(job: Job, runs: dict[str, Runs], kept: Kept, folder: Path) -> None:
+    surfaces, targets = (of_pair(kept[name]) for name in ("surfaces", "targets"))
     found: dict[str, dict[str, pd.DataFrame]] = {"borders": {}, "targets": {}, "levels": {}}
     for readout, of in runs.items():
         counts = pooled({key: each.counts for key, each in of.items()}, job.folds)
@@ -88,13 +92,12 @@ def averages(job: Job, runs: Runs, folder: Path) -> None:
     write_text(folder / "conventions.md", conventions.markdown(audits, counts, job.study, job.synthetic, batch))
 
 
-def verdict(job: Job, runs: dict[str, Runs], late: noise.Readings, numbers: Summaries, folder: Path) -> None:
-    rests = decisive(runs)
-    bins = of_pair(record.by_network(job.table("calibration")))
-    table, asked = _judged(job, runs, bins, late)
+def verdict(job: Job, runs: dict[str, Runs], late: noise.Readings, numbers: Summaries, kept: Kept, folder: Path) -> None:
+    rests, bins = decisive(runs), of_pair(kept["calibration"])
+    table, asked = _judged(job, runs, kept, late)
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
-    ruled = _decided(job, runs, bins, folder)
+    ruled = _decided(job, runs, bins, kept["thresholds"], folder)
     by_chance = None if job.synthetic else chance.table(runs)
     published = None
     if job.settings.split == "folds":
@@ -125,33 +128,27 @@ def by_epoch(job: Job, runs: dict[str, Runs], folder: Path) -> None:
     write_text(folder / "difference.md", difference.markdown(table, job.study, job.synthetic, job.params.margins.dice))
 
 
-def _judged(
-    job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables], late: noise.Readings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _judged(job: Job, runs: dict[str, Runs], kept: Kept, late: noise.Readings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The paper's statements, and what experts ask besides, of each network."""
     classes, margins = {name: job.classes(name) for name in job.datasets}, job.params.margins.model_dump()
-    surfaces, targets, volumes = (record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes"))
     parts: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
     for readout, of in runs.items():
+        surfaces, targets, volumes, bins = (kept[name][readout] for name in ("surfaces", "targets", "volumes", "calibration"))
         for name in job.datasets:
             counts = {key[1:]: each.counts for key, each in of.items() if key[0] == name}
             check_units(counts, job.slices(name)["validation_patients"], job.folds[name], name)
-        study = {key: Measured(each.counts, surfaces[readout][key], targets[readout][key]) for key, each in of.items()}
-        more = {
-            key: beyond.Asked(each.counts, volumes[readout][key], bins[readout][key], late[key].loc[readout])
-            for key, each in of.items()
-        }
+        study = {key: Measured(each.counts, surfaces[key], targets[key]) for key, each in of.items()}
+        more = {key: beyond.Asked(each.counts, volumes[key], bins[key], late[key].loc[readout]) for key, each in of.items()}
         tables = judge(study, job.units, margins, job.folds), beyond.judge(more, classes, job.units, job.folds)
-        for table, kept in zip(tables, parts, strict=True):
+        for table, part in zip(tables, parts, strict=True):
             table.insert(0, "readout", readout)
-            kept.append(table)
+            part.append(table)
     table, asked = (pd.concat(part, ignore_index=True) for part in parts)
     return table, asked
 
 
-def _decided(job: Job, runs: dict[str, Runs], bins: dict[str, record.Tables], folder: Path) -> pd.DataFrame:
+def _decided(job: Job, runs: dict[str, Runs], bins: ByNetwork, by_threshold: ByNetwork, folder: Path) -> pd.DataFrame:
     """The three differences by decision rule, and beside them the curves of Dice against the threshold, of each network."""
-    by_threshold = job.thresholds()
     judged, curves = list[pd.DataFrame](), list[pd.DataFrame]()
     for readout, of in runs.items():
         tables, exact = decision.tables(bins[readout], by_threshold.get(readout, {}))

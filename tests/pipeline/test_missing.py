@@ -11,8 +11,9 @@ from conftest import ROOT
 
 from cedice import machine, params, paths
 from cedice.errors import CediceError
-from cedice.pipeline import lockfile, processes, repro
-from cedice.pipeline.repro import Group, missing
+from cedice.pipeline import lockfile, parts, processes, repro
+from cedice.pipeline.parts import Group
+from cedice.pipeline.repro import missing
 
 RECORD = paths.record("recipe") / "covid19"
 
@@ -93,7 +94,7 @@ def test_a_part_asks_for_its_trainings_alone_and_the_lock_takes_in_what_it_made(
     trained = {f"train@recipe-covid19-{loss}-{seed}": {"cmd": loss} for loss in params.LOSSES for seed in (0, 1)}
     data, gathered = ({f"{stage}@recipe-covid19": {"cmd": stage}} for stage in ("preprocess", "gather"))
     lockfile.write(lock, trained | data | gathered)
-    with repro._part("recipe", group) as place:
+    with parts.part("recipe", group) as place:
         file = Path(place.removesuffix(":"))
         whole = yaml.safe_load(file.read_text())
         assert whole["vars"][0]["run"] == {
@@ -121,18 +122,27 @@ def test_what_a_killed_run_left_is_taken_in_as_far_as_it_is_whole(tmp_path, cont
     folder.mkdir()
     if content:
         (folder / "dvc.lock").write_text(content)
-    repro._take_in(folder)
+    parts.take_in(folder)
     whole = content is not None and content.startswith("schema")
     assert lockfile.read(lock) == {"b": {"cmd": "y"}} | ({"a": {"cmd": "x"}} if whole else {})
     assert not folder.exists()
 
 
+def test_where_the_lock_of_the_study_is_damaged_the_part_stays(tmp_path):
+    folder = tmp_path / "part"
+    lockfile.write(folder / "dvc.lock", {"a": {"cmd": "x"}})
+    (tmp_path / "dvc.lock").write_text("stages:\n  b: [")
+    with pytest.raises(CediceError, match="not a lock of DVC"):
+        parts.take_in(folder)
+    assert lockfile.read(folder / "dvc.lock") == {"a": {"cmd": "x"}}
+
+
 def test_a_part_has_few_trainings_and_all_parts_have_all():
     whole = Group(["acdc", "covid19"], ["ce", "ce_dl"], [*range(7)])
-    few = repro._few([whole], 2)
+    few = parts.few([whole], 2)
     assert [len(list(itertools.product(*group))) for group in few] == [8, 8, 8, 4]
     assert sorted(itertools.chain(*(itertools.product(*group) for group in few))) == sorted(itertools.product(*whole))
-    assert repro._few([whole], 28) == [whole]
+    assert parts.few([whole], 28) == [whole]
 
 
 def test_a_study_without_data_is_one_line(project):

@@ -87,21 +87,31 @@ def questions(classes: tuple[str, ...]) -> dict[str, tuple[str, int]]:
 def patients(asked: Asked, classes: tuple[str, ...]) -> pd.DataFrame:
     """One row per patient, the columns of `questions`; NaN where a patient, or the study, has no such value."""
     counts, volumes, bins = asked.counts, asked.volumes, asked.bins
-    places = structures(counts).assign(patient=counts["patient"])
-    found = {"false_positives": places[~places["there"]].groupby("patient")["marked"].mean()}
+    found = {"false_positives": false_positives(counts)}
     if asked.late is not None:
         found["late"] = asked.late["dice"].unstack("epoch", sort=False).mean(axis=1, skipna=False)
     if bins is not None:
         found |= dict(calibration.patients(bins))
     if volumes is not None:
         found |= dict(volumes.groupby("patient")[["surface_dice", "hd95"]].mean())
-        bias = (volumes["predicted"] - volumes["truth"]) * volumes["voxel_ml"]
-        found |= dict(bias.groupby([volumes["patient"], volumes["class"]]).mean().unstack().add_prefix("volume_"))
+        found |= dict(volume_bias(volumes).add_prefix("volume_"))
         if VENTRICLE in classes:
             fractions = ejection_fractions(volumes[volumes["class"] == classes.index(VENTRICLE)])
             found["ejection_fraction"] = 100 * abs(fractions["predicted"] - fractions["truth"])
     names = pd.Index(counts["patient"].unique(), name="patient")
     return pd.DataFrame(found, names, list(questions(classes)), float)
+
+
+def false_positives(counts: pd.DataFrame) -> pd.Series:
+    """By patient, the measure of that name."""
+    places = structures(counts).assign(patient=counts["patient"])
+    return places[~places["there"]].groupby("patient")["marked"].mean()
+
+
+def volume_bias(volumes: pd.DataFrame) -> pd.DataFrame:
+    """Predicted minus true volume in ml, a row a patient and a column a class; mean over the patient's volumes."""
+    bias = (volumes["predicted"] - volumes["truth"]) * volumes["voxel_ml"]
+    return bias.groupby([volumes["patient"], volumes["class"]]).mean().unstack()
 
 
 def ejection_fractions(ventricle: pd.DataFrame) -> pd.DataFrame:

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from cedice.analysis import decision
-from cedice.analysis.beyond import Asked
-from cedice.analysis.beyond import patients as asked_of
+from cedice.analysis.beyond import false_positives, volume_bias
 from cedice.analysis.statistics import limits, paired
+from cedice.analysis.verdict import border
 from cedice.evaluation import record
 from cedice.evaluation.counts import regions, structures
 from cedice.evaluation.runs import load
@@ -33,7 +33,9 @@ MEASURES = {  # of a patient
     "border": "surface Dice",
     "volume": "volume bias, ml",
 }
+TABLES = ("calibration", "thresholds", "surfaces", "volumes")  # as far as they are kept
 TERMS = ("ce", "sample", "batch")
+SEEDS = 5  # of each cell
 SIZES = (2, 5, 10, 25, 50, 100, 208)
 COST, SAME, SAME_SLOPE = 0.0025, 0.005, 0.001  # half the cost; the margins of the interaction and of the gain's slope
 _MARGIN = 0.01  # of contrasts for which the plan names none, that of the verdict
@@ -58,7 +60,7 @@ def cells(folders: list[Path], dataset: str, readout: str) -> Cells:
     known = [row["settings"] for row in record.runs(folders[0], dataset)]
     lengths, alphas = ({settings[name] for settings in known} for name in ("epochs", "alpha"))
     for folder in (folder for folder in folders if dataset in record.datasets(folder)):
-        tables = {name: _table(folder, dataset, name, readout) for name in ("thresholds", "calibration", "surfaces", "volumes")}
+        tables = {name: _table(folder, dataset, name, readout) for name in TABLES}
         for key, run in load(folder, [dataset]).get(readout, {}).items():
             settings = run.record["settings"]
             patients = settings.get("patients")
@@ -81,23 +83,20 @@ def _table(folder: Path, dataset: str, name: str, readout: str) -> record.Tables
 
 def _measured(counts: pd.DataFrame, tables: dict[str, pd.DataFrame | None]) -> pd.DataFrame:
     places = structures(counts).assign(patient=counts["patient"])
-    there = places[places["there"]]
     found = {
         "half": regions(counts)["dice"],
-        "false_marks": 100 * places[~places["there"]].groupby("patient")["marked"].mean(),
-        "missed": 100 * (~there["marked"]).groupby(there["patient"]).mean(),
+        "false_marks": 100 * false_positives(counts),
+        "missed": 100 * (~places["marked"])[places["there"]].groupby(places["patient"]).mean(),
     }
-    bins = tables["calibration"]
-    by_threshold = of_bins(bins) if tables["thresholds"] is None and bins is not None else tables["thresholds"]
+    bins, by_threshold, surfaces, volumes = (tables[name] for name in TABLES)
+    if by_threshold is None and bins is not None:
+        by_threshold = of_bins(bins)
     if by_threshold is not None:
         found["own"] = decision.patients(scores(by_threshold))["own"]
-    if tables["surfaces"] is not None:
-        both = tables["surfaces"].merge(there, on=["slice", "class"], suffixes=("", "_"))
-        found["border"] = both.groupby("patient")["surface_dice_2"].mean()
-    if tables["volumes"] is not None:
-        classes = tuple(str(label) for label in range(counts["class"].max() + 1))
-        bias = asked_of(Asked(counts, tables["volumes"], None, None), classes)
-        found["volume"] = bias[[f"volume_{label}" for label in classes[1:]]].mean(axis=1)
+    if surfaces is not None:
+        found["border"] = border(counts, surfaces)
+    if volumes is not None:
+        found["volume"] = volume_bias(volumes).mean(axis=1)
     return pd.DataFrame(found, pd.Index(counts["patient"].unique(), name="patient"), list(MEASURES), float)
 
 

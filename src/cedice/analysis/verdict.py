@@ -69,12 +69,17 @@ def patients(measured: Measured, below: int = SMALL) -> pd.DataFrame:
     """One row per patient, the columns of `STATEMENTS`, small targets being those ``below`` so many pixels; NaN where a patient
     has no such value."""
     table = regions(measured.counts)
-    places = measured.surfaces.merge(structures(measured.counts), on=["slice", "class"], validate="one_to_one")
-    table["border"] = places[places["there"]].groupby("patient")["surface_dice_2"].mean()
+    table["border"] = border(measured.counts, measured.surfaces)
     small = measured.targets[measured.targets["pixels"] < below]
     scores = pd.Series(dice(small["hits"], small["predicted"] - small["hits"], small["pixels"] - small["hits"]), small.index)
     table["small_targets"] = scores.groupby(small["patient"]).mean()
     return table
+
+
+def border(counts: pd.DataFrame, surfaces: pd.DataFrame) -> pd.Series:
+    """By patient, the measure of that name."""
+    places = surfaces.merge(structures(counts), on=["slice", "class"], validate="one_to_one")
+    return places[places["there"]].groupby("patient")["surface_dice_2"].mean()
 
 
 def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds: dict[str, int]) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """`python -m cedice.pipeline.repro STUDY`: train what the record of a study lacks, gather it, and make the study's reports.
 
 What `run` in params.yaml names is made by the root's dvc.yaml alone. For another study the stages stand in files of their own
-for as long as DVC works: those of a few missing trainings at a time in `reports/<study>/part/dvc.yaml`, since DVC reads and
-writes a file's whole lock for each stage, and `gather` in `reports/<study>/dvc.yaml`. The lock beside it takes in that of each
-part; it is the proof that goes with the record. A killed run leaves these files, and the next run takes them in, and away.
+for as long as DVC works: those of a few missing trainings at a time (`cedice.pipeline.parts`), then `gather` in
+`reports/<study>/dvc.yaml`, whose lock is the proof that goes with the record. So no tracked file is edited that has to be put
+back: a killed run leaves these files, and the next run takes them in, and away.
 
 Trainings run side by side, a core each (`--jobs`), which on a CPU does half as much again as one after the other.
 """
@@ -11,39 +11,25 @@ Trainings run side by side, a core each (`--jobs`), which on a CPU does half as 
 import argparse
 import itertools
 import json
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
 
 from cedice import machine, params, paths, yaml12
 from cedice.errors import CediceError, reported
 from cedice.evaluation import gather, record
-from cedice.files import write_text
 from cedice.locks import locked
 from cedice.params import Params
 from cedice.paths import Training
-from cedice.pipeline import lockfile, processes
+from cedice.pipeline import parts, processes
+from cedice.pipeline.parts import Group
 from cedice.protocol import Study
 
-_TRAINED = ("download", "preprocess", "train", "evaluate")
-_PART, _TOGETHER = "part", 10  # so many trainings at a time, or as many as run side by side
 LOCK = ".make-lock"  # of a checkout
 _MEMORY = 3e9  # bytes that a training of 8 channels may take, with what evaluates it
-
-
-class Group(NamedTuple):
-    """Trainings that one `run` can name: every combination."""
-
-    datasets: list[str]
-    losses: list[str]
-    seeds: list[int]
 
 
 def main() -> None:
@@ -66,43 +52,53 @@ def repro(study: str, jobs: int) -> int:
     settings = project.study(study)
     if not settings.epochs:
         raise CediceError(f"params.yaml: {study}.epochs names no data set yet; see docs/own-data.md")
-    namings = list(params.NAMINGS) if study in project.mixture.studies else []
     with locked(Path(LOCK), f"make {study}"):  # which DVC holds, too, as long as it lives
         for left in Path("reports").glob("*/dvc.yaml"):
             left.unlink()
-        for left in Path("reports").glob(f"*/{_PART}"):
-            _take_in(left)
-        if study in project.run.studies:
-            run = project.run
-            status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], lambda _: nullcontext(""), jobs)
-            status = status or processes.repro([_single(f"gather@{study}-{dataset}") for dataset in run.datasets], jobs)
-            side = ["samples"], _reports()[:-1]  # neither needs the other
-            named = [_single(*(f"{name}@{study}" for name in names)) for names in side]
-            status = status or processes.repro(named, jobs)
-            return status or processes.repro([(f"plot@{study}", *(["mixture"] if namings else []))])
-        own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
-        groups = missing(project, study)
-        if groups and settings.hardware == "gpu" and not machine.gpu():
-            from cedice.training import hardware  # noqa: PLC0415  (loads PyTorch, which takes seconds)
+        for left in Path("reports").glob(f"*/{parts.PART}"):
+            parts.take_in(left)
+        return (_of_run if study in project.run.studies else _of_record)(project, study, jobs)
 
-            hardware.require(study, settings.hardware)  # before DVC starts, and anything is downloaded
-        try:
-            status = _train(study, _few(groups, jobs), lambda group: _part(study, group), jobs)
-            everything = Group(list(settings.epochs), list(params.LOSSES), [])
+
+def _of_run(project: Params, study: str, jobs: int) -> int:
+    """The status of DVC for a study that `run` in params.yaml names: all its stages are the root's."""
+    run = project.run
+    status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], lambda _: nullcontext(""), jobs)
+    status = status or processes.repro([_single(f"gather@{study}-{dataset}") for dataset in run.datasets], jobs)
+    side = ["samples"], _reports()[:-1]  # neither needs the other
+    status = status or processes.repro([_single(*(f"{name}@{study}" for name in names)) for names in side], jobs)
+    return status or processes.repro([(f"plot@{study}", *(["mixture"] if _namings(project, study) else []))])
+
+
+def _of_record(project: Params, study: str, jobs: int) -> int:
+    """The status of DVC for another study: what its record lacks, and its reports."""
+    settings, namings, groups = project.study(study), _namings(project, study), missing(project, study)
+    own, reported_here = paths.reports(study) / "dvc.yaml", study not in project.reports
+    if groups and settings.hardware == "gpu" and not machine.gpu():
+        from cedice.training import hardware  # noqa: PLC0415  (loads PyTorch, which takes seconds)
+
+        hardware.require(study, settings.hardware)  # before DVC starts, and anything is downloaded
+    status = _train(study, parts.few(groups, jobs), lambda group: parts.part(study, group), jobs)
+    try:
+        if not status and (groups or reported_here):
             names = ["gather", *(["mixture"] if namings else []), "samples", *(_reports() if reported_here else [])]
-            if not status and (groups or reported_here):
-                _write(own, study, everything, names, namings)
-            if groups and not status:
-                trained = list(dict.fromkeys(dataset for group in groups for dataset in group.datasets))
-                status = processes.repro([_single(f"{own}:gather@{study}-{dataset}") for dataset in trained], jobs)
-                images = [f"{own}:mixture"] if namings else []
-                images += [f"{own}:samples@{study}"] if _pictured(study, settings) else []
-                status = status or processes.repro([_single(*images)] if images else [])
-            if reported_here and not status:  # its reports are no stages of the root's dvc.yaml
-                return processes.repro([_single(f"{own}:{name}@{study}") for name in _reports()])
-        finally:
-            own.unlink(missing_ok=True)
-        return status or processes.repro([(f"plot@{study}",)])
+            parts.write(own, study, Group(list(settings.epochs), list(params.LOSSES), []), names, namings)
+        if groups and not status:
+            trained = list(dict.fromkeys(dataset for group in groups for dataset in group.datasets))
+            status = processes.repro([_single(f"{own}:gather@{study}-{dataset}") for dataset in trained], jobs)
+            images = [f"{own}:mixture"] if namings else []
+            images += [f"{own}:samples@{study}"] if _pictured(study, settings) else []
+            status = status or processes.repro([_single(*images)] if images else [])
+        if reported_here and not status:  # its reports are no stages of the root's dvc.yaml
+            return processes.repro([_single(f"{own}:{name}@{study}") for name in _reports()])
+    finally:
+        own.unlink(missing_ok=True)
+    return status or processes.repro([(f"plot@{study}",)])
+
+
+def _namings(project: Params, study: str) -> list[str]:
+    """The namings of the mixtures, in a study that has them."""
+    return list(params.NAMINGS) if study in project.mixture.studies else []
 
 
 def missing(project: Params, study: str) -> list[Group]:
@@ -166,41 +162,6 @@ def _single(*targets: str) -> processes.Targets:
     return "--single-item", *targets
 
 
-def _few(groups: list[Group], jobs: int) -> list[Group]:
-    """The same trainings in groups of `_TOGETHER` or so, by their seeds."""
-    few = []
-    for group in groups:
-        most = max(max(_TOGETHER, jobs) // (len(group.datasets) * len(group.losses)), 1)
-        few += [group._replace(seeds=group.seeds[start : start + most]) for start in range(0, len(group.seeds), most)]
-    return few
-
-
-@contextmanager
-def _part(study: str, group: Group) -> Iterator[str]:
-    """Within, these trainings and their data are stages of a dvc.yaml of their own; what was made of them goes into the study's
-    lock then."""
-    folder, lock = paths.reports(study) / _PART, paths.reports(study) / "dvc.lock"
-    stems = [f"-{'-'.join(map(str, name))}" for name in (*itertools.product(*group), *itertools.product(group.datasets))]
-    wanted = {f"{stage}@{study}{stem}" for stage in _TRAINED for stem in stems}
-    known = {stage: entry for stage, entry in (lockfile.read(lock) if lock.is_file() else {}).items() if stage in wanted}
-    if known:
-        lockfile.write(folder / lock.name, known)
-    _write(folder / "dvc.yaml", study, group, _TRAINED)
-    try:
-        yield f"{folder / 'dvc.yaml'}:"
-    finally:
-        _take_in(folder)
-
-
-def _take_in(folder: Path) -> None:
-    """Put the lock of a part into the study's, and take the part away."""
-    part, whole = folder / "dvc.lock", folder.parent / "dvc.lock"
-    if part.is_file():
-        with suppress(CediceError):  # DVC was killed while it wrote it, and has what it names in its cache
-            lockfile.write(whole, (lockfile.read(whole) if whole.is_file() else {}) | lockfile.read(part))
-    shutil.rmtree(folder)
-
-
 def _jobs() -> int:
     """Trainings at a time: as many as there are cores and memory for; one on a GPU."""
     return 1 if machine.gpu() else max(min(machine.cores(), int(machine.memory() / _MEMORY)), 1)
@@ -213,21 +174,9 @@ def _pictured(study: str, settings: Study) -> bool:
     return all(paths.labels(training, "averaged").is_file() for training in first)
 
 
-def _write(file: Path, study: str, group: Group, names: Iterable[str], namings: Iterable[str] = ()) -> None:
-    """These stages of the root's dvc.yaml, for one study and these trainings, in another ``file`` of the project."""
-    stages, root = _stages(), "/".join([".."] * len(file.parent.parts))
-    run = {"studies": [study], **group._asdict(), "mixtures": [*namings]}
-    content = {"vars": [{"run": run, "reports": [study]}], "stages": {name: {"wdir": root} | stages[name] for name in names}}
-    write_text(file, yaml.safe_dump(content, sort_keys=False))
-
-
-def _stages() -> dict[str, Any]:
-    return yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-
-
 def _reports() -> list[str]:
     """Names of the stages that every study of `reports` goes through, in their order."""
-    return [name for name, stage in _stages().items() if stage.get("matrix") == {"study": "${reports}"}]
+    return [name for name, stage in parts.stages().items() if stage.get("matrix") == {"study": "${reports}"}]
 
 
 if __name__ == "__main__":

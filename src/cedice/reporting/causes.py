@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cedice.analysis.causes import COST, MEASURES, SAME, SAME_SLOPE, SIZES
+from cedice.analysis.causes import COST, MEASURES, SAME, SAME_SLOPE, SEEDS, SIZES
 from cedice.paper import LOSS_COLOURS, LOSS_TITLES, READOUT_TITLES
 from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, table, wrapped
@@ -77,7 +77,7 @@ def _row(rows: pd.DataFrame, **keys: Any) -> Row | None:
 def _predicted(asked: list[tuple[str, Row | None, bool]]) -> list[str]:
     cells = []
     for told, row, refuted in asked:
-        if row is None:
+        if row is None or row["seeds"] < SEEDS:
             cells.append([told, "–", "–", "–", "not trained yet"])
         else:
             tested = [number(row["mean"], "+"), interval(row["low"], row["high"]), interval(row["low_90"], row["high_90"])]
