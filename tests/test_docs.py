@@ -154,6 +154,8 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     assert "fall from {} to {} of 100 slices without the structure, where CE has {}".format(*marks) in results
     assert "missed slices rise from {} to {}, CE's {}".format(*missed) in results
     of_dice = contrasts[contrasts["measure"] == "half"].set_index("contrast")[["mean", "low", "high"]]
+    own = contrasts[contrasts["measure"] == "own"].set_index("contrast").loc["batch − sample", "mean"]
+    assert f"with own thresholds {own:+.4f}; minus CE" in results
     for told, name in (("batch minus sample", "batch − sample"), ("minus CE", "batch − CE")):
         shown = "{} {:+.4f}, {:+.4f} to {:+.4f}".format(told, *of_dice.loc[name]).replace("-", "−")
         assert shown in results, shown
