@@ -22,7 +22,7 @@ demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU
 
 small: $(ALL)  ## Train on the real archives with 8 channels for 100 epochs of what its record lacks; one CUDA GPU, or a day on 2 CPU cores for all of it.
 	python -m cedice.pipeline.repro $@
-	dvc repro claims
+	dvc repro across
 
 own: $(READY)  ## Do the same with your own data sets, those that `own.epochs` in params.yaml names.
 	python -m cedice.pipeline.repro $@
@@ -35,7 +35,7 @@ recipe: $(READY)  ## Train on three real data sets with augmentation and five fo
 
 outlook attention transformer: $(ALL)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
-	dvc repro networks
+	dvc repro across
 
 # Two processes of one thread each; the tests of a file stay in one.
 TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

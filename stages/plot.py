@@ -1,4 +1,4 @@
-"""Draw the figures of a study that need no image: 1, and from 4 on; the verdict, the noise and the difference by epoch
+"""Draw the figures of a study from 4 on, which need neither an image nor the network; the verdict, the noise and the difference by epoch
 (`forest.png`, `thresholds.png`, `noise.png`, `difference.png`). Then put all of its results on one self-contained page
 (`index.html`)."""
 
@@ -13,11 +13,9 @@ from cedice.analysis.pairs import of_pair
 from cedice.evaluation import record
 from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure, write_text
-from cedice.networks import arguments
 from cedice.paper import PAIR, READOUT_TITLES, TABLE_1, figure_numbers, titles
 from cedice.pipeline.stage import Job, run
 from cedice.reporting import decision, difference, figures, forest, noise
-from cedice.reporting.network import network as draw_network
 from cedice.reporting.page import render
 from cedice.tables import read_table
 
@@ -31,7 +29,7 @@ def plot(job: Job) -> None:
     thresholds, ruled = (read_table(tables / f"{name}.csv") for name in ("thresholds", "decision"))
     thresholds, ruled = (part[part["readout"] == shown] for part in (thresholds, ruled))
     with replacing(paths.figures(job.study), folder=True) as new:
-        for number, figure in [network(job), *curves(job, runs), errors(job, shown), sizes(job)]:
+        for number, figure in [*curves(job, runs), errors(job, shown), sizes(job)]:
             save_figure(figure, new / f"figure{number}.png")
         save_figure(forest.forest(judged, job.note), new / "forest.png")
         save_figure(decision.figure(thresholds, ruled, job.note, shown), new / "thresholds.png")
@@ -41,13 +39,6 @@ def plot(job: Job) -> None:
     page = paths.reports(job.study) / "index.html"
     write_text(page, render(job.study, runs, job.params.loss.ce_dl.alpha, job.synthetic))
     print(f"{page} written")
-
-
-def network(job: Job) -> tuple[int, Figure]:
-    train = job.settings.train
-    classes = max(len(job.classes(dataset)) for dataset in job.datasets)
-    sizes = [job.settings.grid_of(dataset).size for dataset in job.datasets]
-    return 1, draw_network(arguments(train.network, classes, train.model_dump()), max(sizes))
 
 
 def curves(job: Job, by_readout: dict[str, Runs]) -> Iterator[tuple[int, Figure]]:

@@ -84,8 +84,13 @@ def tables(study: str) -> Path:
     return reports(study) / "tables"
 
 
+def figure1(study: str) -> Path:
+    """The network, drawn."""
+    return reports(study) / "figure1.png"
+
+
 def figures(study: str) -> Path:
-    """Folder of Figure 1, and of those from 4 on."""
+    """Folder of the figures from 4 on."""
     return reports(study) / "figures"
 
 

@@ -1,16 +1,19 @@
-"""The stage `networks`: of the studies that are there, and where there is none."""
+"""The networks side by side in the stage `across`: of the studies that are there, and where there is none."""
 
 import itertools
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from project import ROOT
 
 from cedice import params, paths
 from cedice.evaluation import record
 from cedice.evaluation.gather import save, write_runs
 from cedice.files import write_csv
 from cedice.paths import READOUTS
+from cedice.pipeline.stage import Job
 
 STUDIES = {"outlook": 0.02, "attention": 0.02, "transformer": 0.1}  # what the Dice term adds to the share of hits
 
@@ -61,22 +64,27 @@ def results(study: str, gain: float, datasets: tuple[str, ...] = tuple(CLASSES))
     write_csv(paths.tables(study) / "verdict.csv", pd.DataFrame(rows))
 
 
-def test_networks_are_compared_as_far_as_they_are_there(project, stage):
-    name, folder = ("--study", "outlook"), Path("reports/networks")
-    assert stage("networks", *name) is None
+def networks(folder: Path) -> None:
+    across = runpy.run_path(str(ROOT / "stages/across.py"))
+    across["into"](folder, Job(params.load(), "outlook", {}), across["networks"])
+
+
+def test_networks_are_compared_as_far_as_they_are_there(project):
+    folder = Path("reports/networks")
+    networks(folder)
     assert [path.name for path in folder.iterdir()] == ["networks.md"]
     assert "No study of these has a verdict yet: outlook, attention, transformer." in (folder / "networks.md").read_text()
     results("outlook", STUDIES["outlook"])
-    assert stage("networks", *name) is None
+    networks(folder)
     assert "Two networks of at least two trainings" in (folder / "networks.md").read_text()
     results("attention", STUDIES["attention"], ("covid19",))  # its hippocampus is still to be trained
-    assert stage("networks", *name) is None
+    networks(folder)
     text = (folder / "networks.md").read_text(encoding="utf-8")
     assert "**COVID-19.** The Dice term" in text
     assert "**hippocampus.** Two networks of at least two trainings" in text
     for study in ("attention", "transformer"):
         results(study, STUDIES[study])
-    assert stage("networks", *name) is None
+    networks(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["networks.csv", "networks.md", "networks.png"]
     text = " ".join((folder / "networks.md").read_text(encoding="utf-8").split())
     assert "**COVID-19.** The Dice term's effect differs between networks (F(2, " in text
@@ -89,7 +97,7 @@ def test_networks_are_compared_as_far_as_they_are_there(project, stage):
     columns = ["network", "base_channels", "depth", "feature_size", "parameters", "torch_ms", "int8_ms"]
     measured = pd.DataFrame(costs, columns=columns).assign(gflop=1.0, onnx_ms=5.0, real_time=[True, True, False])
     write_csv(paths.reports("outlook") / "cost.csv", measured)
-    assert stage("networks", *name) is None
+    networks(folder)
     text = (folder / "cost.md").read_text(encoding="utf-8")
     assert "| COVID-19 | Swin UNETR 12 | 5 |" in text
     assert "1,590,141" in text

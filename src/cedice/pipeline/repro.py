@@ -65,7 +65,7 @@ def _of_run(project: Params, study: str, jobs: int) -> int:
     run = project.run
     status = _train(study, [Group(run.datasets, list(run.losses), run.seeds)], lambda _: nullcontext(""), jobs)
     status = status or processes.repro([_single(f"gather@{study}-{dataset}") for dataset in run.datasets], jobs)
-    side = ["samples"], _reports()[:-1]  # neither needs the other
+    side = ["samples", "figure1"], ["table"]  # neither needs the other
     status = status or processes.repro([_single(*(f"{name}@{study}" for name in names)) for names in side], jobs)
     return status or processes.repro([(f"plot@{study}", *(["mixture"] if _namings(project, study) else []))])
 

@@ -6,15 +6,18 @@ In each FOLDER the files run one after another as the commands `python FILE --st
 """
 
 import json
+import multiprocessing
 import os
 import runpy
 import sys
-from concurrent.futures import ProcessPoolExecutor
 
 
 def main() -> None:
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_run, json.loads(sys.argv[1])))
+    series = json.loads(sys.argv[1])
+    for file in dict.fromkeys(file for _, _, *files in series for file in files):
+        runpy.run_path(file)  # it defines and imports alone: once, for all processes that come out of this one
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        pool.map(_run, series, chunksize=1)
 
 
 def _run(series: list[str]) -> None:

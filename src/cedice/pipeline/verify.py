@@ -39,7 +39,7 @@ from cedice.training import provenance
 
 RELEASED = Path("models/released")
 _TURNED = 1e-3
-_REPORTS = ("table", "plot")
+_REPORTS = ("figure1", "table", "plot")
 _GIVEN = ("record", "experiments", "samples", "experiments.md", "response.png", "cost.csv")  # what these read and do not make
 
 Say = Callable[[str], None]

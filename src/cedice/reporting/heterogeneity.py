@@ -43,7 +43,7 @@ def markdown(
     bests: dict[tuple[str, str], Best],
     readout: str,
 ) -> str:
-    """``rows``: of `stages/networks.py`; ``tests`` and ``corrected`` p by data set, of those that two networks have; ``bests``:
+    """``rows``: of `stages/across.py`; ``tests`` and ``corrected`` p by data set, of those that two networks have; ``bests``:
     `difference.best` by data set and network."""
     lines = [_TITLE, ""]
     for dataset, name in titles(rows["dataset"]).items():

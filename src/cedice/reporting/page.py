@@ -60,6 +60,7 @@ def render(study: str, by_readout: dict[str, Runs], alpha: float, synthetic: boo
         _section("breakdown", "Where the losses differ", _markdown(tables / "breakdown.md", opened=("Borders",))),
         *([_section("experiments", "The effect of α, and what else was tried", tried)] if "<h3>" in tried else []),
         _section("conventions", averages, _markdown(tables / "conventions.md")),
+        _section("network", "The network", _figure(paths.figure1(study), "Figure 1: the network, channels in each block")),
         _section("reproduce", "How to get these numbers", _MARKDOWN.render(_reproduce(study))),
     ]
     drawn = {chart["id"]: chart["drawn"] for section in sections for chart in section["charts"]}
