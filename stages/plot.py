@@ -1,5 +1,5 @@
-"""Draw the figures of a study from 4 on, which need neither an image nor the network; the verdict, the noise and the difference by epoch
-(`forest.png`, `thresholds.png`, `noise.png`, `difference.png`). Then put all of its results on one self-contained page
+"""Draw the figures of a study from 4 on, which need neither an image nor the network; the verdict, the noise and the difference
+by epoch (`forest.png`, `thresholds.png`, `noise.png`, `difference.png`). Then put all of its results on one self-contained page
 (`index.html`)."""
 
 import math

@@ -32,6 +32,7 @@ from cedice.reporting.verdict import markdown as verdict_markdown
 Summaries = dict[str, dict[str, Any]]  # by network, of `cedice.analysis.table1.summary`
 ByNetwork = dict[str, record.Tables]
 Kept = dict[str, ByNetwork]  # tables of the record, by name
+Rules = dict[str, tuple[record.Tables, dict[str, bool]]]  # by network, of `decision.tables`
 
 
 def tables(job: Job) -> None:
@@ -40,12 +41,13 @@ def tables(job: Job) -> None:
     pair, epochs = of_pair(runs), record.by_training(job.table("epochs"))
     readings = {key: noise.readings(rows) for key, rows in epochs.items() if key[1] in PAIR}
     kept = {name: record.by_network(job.table(name)) for name in ("surfaces", "targets", "volumes", "calibration")}
-    kept["thresholds"] = job.thresholds()
+    thresholds = job.thresholds()
+    rules = {network: decision.tables(bins, thresholds.get(network, {})) for network, bins in kept["calibration"].items()}
     with replacing(paths.tables(job.study), folder=True) as new:
-        table1(job, runs, numbers, kept, new)
+        table1(job, runs, numbers, rules, new)
         where_they_differ(job, pair, kept, new)
         averages(job, pair["last"], new)
-        verdict(job, pair, readings, numbers, kept, new)
+        verdict(job, pair, readings, numbers, kept, rules, new)
         budget(job, pair, readings, new)
         by_epoch(job, pair, new)
     write_json(folder / "summary.json", numbers)
@@ -54,12 +56,11 @@ def tables(job: Job) -> None:
     print(f"tables in {paths.tables(job.study)}")
 
 
-def table1(job: Job, runs: dict[str, Runs], numbers: Summaries, kept: Kept, folder: Path) -> None:
+def table1(job: Job, runs: dict[str, Runs], numbers: Summaries, rules: Rules, folder: Path) -> None:
     alpha = job.params.loss.ce_dl.alpha
     fitted = mixtures.load(job.study, {name: len(job.classes(name)) for name in job.datasets})
     rests = decisive(numbers)
-    by_threshold = decision.tables(kept["calibration"][rests], kept["thresholds"].get(rests, {}))[0]
-    own = decision.at_own(by_threshold, runs[rests])
+    own = decision.at_own(rules[rests][0], runs[rests])
     text = markdown(numbers, runs["last"], fitted, job.study, job.synthetic, alpha, job.units, job.folds, own, job.untrained)
     write_csv(folder / "table1.csv", csv_rows(numbers, fitted))
     write_text(folder / "table1.md", text)
@@ -92,12 +93,20 @@ def averages(job: Job, runs: Runs, folder: Path) -> None:
     write_text(folder / "conventions.md", conventions.markdown(audits, counts, job.study, job.synthetic, batch))
 
 
-def verdict(job: Job, runs: dict[str, Runs], late: noise.Readings, numbers: Summaries, kept: Kept, folder: Path) -> None:
+def verdict(
+    job: Job,
+    runs: dict[str, Runs],
+    late: noise.Readings,
+    numbers: Summaries,
+    kept: Kept,
+    rules: Rules,
+    folder: Path,
+) -> None:
     rests, bins = decisive(runs), of_pair(kept["calibration"])
     table, asked = _judged(job, runs, kept, late)
     write_csv(folder / "verdict.csv", table, float_format="%.6g")
     write_csv(folder / "beyond.csv", asked, float_format="%.6g")
-    ruled = _decided(job, runs, bins, kept["thresholds"], folder)
+    ruled = _decided(job, runs, rules, folder)
     by_chance = None if job.synthetic else chance.table(runs)
     published = None
     if job.settings.split == "folds":
@@ -138,7 +147,8 @@ def _judged(job: Job, runs: dict[str, Runs], kept: Kept, late: noise.Readings) -
             counts = {key[1:]: each.counts for key, each in of.items() if key[0] == name}
             check_units(counts, job.slices(name)["validation_patients"], job.folds[name], name)
         study = {key: Measured(each.counts, surfaces[key], targets[key]) for key, each in of.items()}
-        more = {key: beyond.Asked(each.counts, volumes[key], bins[key], late[key].loc[readout]) for key, each in of.items()}
+        ends = {key: late[key].loc[readout].reset_index() for key in of}
+        more = {key: beyond.Asked(each.counts, volumes[key], bins[key], ends[key]) for key, each in of.items()}
         tables = judge(study, job.units, margins, job.folds), beyond.judge(more, classes, job.units, job.folds)
         for table, part in zip(tables, parts, strict=True):
             table.insert(0, "readout", readout)
@@ -147,11 +157,12 @@ def _judged(job: Job, runs: dict[str, Runs], kept: Kept, late: noise.Readings) -
     return table, asked
 
 
-def _decided(job: Job, runs: dict[str, Runs], bins: ByNetwork, by_threshold: ByNetwork, folder: Path) -> pd.DataFrame:
+def _decided(job: Job, runs: dict[str, Runs], rules: Rules, folder: Path) -> pd.DataFrame:
     """The three differences by decision rule, and beside them the curves of Dice against the threshold, of each network."""
     judged, curves = list[pd.DataFrame](), list[pd.DataFrame]()
     for readout, of in runs.items():
-        tables, exact = decision.tables(bins[readout], by_threshold.get(readout, {}))
+        every, exact = rules[readout]
+        tables = {key: every[key] for key in of}
         maps = {key: regions(each.counts) for key, each in of.items()}
         rows = decision.judge(tables, maps, job.units, job.params.margins.dice, job.folds, exact)
         for table, parts in ((rows, judged), (decision.curves(tables), curves)):

@@ -7,11 +7,13 @@ import stat
 import warnings
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from cedice.files import replacing, save_figure, write_text
+from cedice.reporting.drawing import STYLE
 
 
 def test_a_folder_with_the_name_of_a_file_to_write_stays(tmp_path):
@@ -44,17 +46,24 @@ def test_a_folder_is_the_old_or_the_new_one_when_a_signal_comes_between(tmp_path
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["figures", "figures/new"]
 
 
-@pytest.mark.parametrize("title", ["a$_{1^$b", "$x$", "cost$5", "heart🫀", "心脏", os.fsdecode(b"m\xfcller"), "two\nlines"])
+@pytest.mark.parametrize("title", ["a$_{1^$b", "$x$", "cost$5", "heart🫀", "心脏", "two\nlines"])
 def test_a_figure_draws_any_text_as_it_is(tmp_path, title):
-    ours, plain = Figure(), Figure()
-    ours.suptitle(title)
-    plain.suptitle(title.replace("\udcfc", r"\udcfc"), parse_math=False)
+    def made() -> Figure:
+        figure = Figure(figsize=(7, 5))
+        figure.suptitle(title)
+        axes = figure.add_subplot()
+        axes.set_xticks([0, 1], labels=[title, "b"])
+        axes.yaxis.set_major_formatter(lambda *_: title)  # written when it is drawn
+        return figure
+
+    with mpl.rc_context({"text.parse_math": STYLE["text.parse_math"]}):
+        ours = made()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         save_figure(ours, tmp_path / "ours.png")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), mpl.rc_context({"text.parse_math": False}):
         warnings.simplefilter("ignore")
-        plain.savefig(drawn := io.BytesIO(), dpi=110, format="png")
+        made().savefig(drawn := io.BytesIO(), dpi=110, format="png")
     with Image.open(drawn) as picture:
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(tmp_path / "plain.png", "PNG", optimize=True)
     assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "plain.png").read_bytes()

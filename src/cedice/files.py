@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import json
-import re
 import struct
 import warnings
 import zipfile
@@ -93,17 +92,15 @@ def save_figure(figure: Any, path: Path) -> None:
     """Write a matplotlib figure so that the same figure gives the same bytes: drawings as PNG of 256 colours, scans as JPEG
     (``path`` ends in .jpg), which is a sixth of their size.
 
-    Text is drawn as it is: dollar signs make no formula, bytes that are no UTF-8 are escaped, letters that the font lacks are
-    boxes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (most that write files draw nothing)
+    Text is drawn as it is, if the figure was made under `reporting.drawing.STYLE`: dollar signs make no formula, letters that
+    the font lacks are boxes."""
+    import matplotlib as mpl  # noqa: PLC0415  (most that write files draw nothing)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
-        plain = re.sub(r"(?<!\\)\$", r"\\$", text.get_text())
-        text.set_text(plain.encode("utf-8", "backslashreplace").decode())
     figure.set_dpi(110)
     canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), mpl.rc_context({"text.parse_math": False}):
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         if layout := figure.get_layout_engine():  # once, where `savefig` would draw twice
             layout.execute(figure)

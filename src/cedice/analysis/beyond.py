@@ -20,11 +20,13 @@ larger true volume is end diastole.
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from cedice.analysis.compared import compare, corrected
+from cedice.analysis.together import together
 from cedice.evaluation import calibration
 from cedice.evaluation.counts import structures
 
@@ -63,7 +65,7 @@ def judge(
     rows, signs = [], {}
     for dataset, names in classes.items():
         asked = {key[1:]: tables for key, tables in study.items() if key[0] == dataset}
-        tables = {key: patients(one, names) for key, one in asked.items()}
+        tables = together(partial(patients, classes=names), asked)
         one_image = {"ece_image", "mce_image"} if units[dataset] == "slice" else set()
         for measure, (statement, sign) in questions(names).items():
             if measure in one_image:
@@ -89,7 +91,7 @@ def patients(asked: Asked, classes: tuple[str, ...]) -> pd.DataFrame:
     counts, volumes, bins = asked.counts, asked.volumes, asked.bins
     found = {"false_positives": false_positives(counts)}
     if asked.late is not None:
-        found["late"] = asked.late["dice"].unstack("epoch", sort=False).mean(axis=1, skipna=False)
+        found["late"] = asked.late.groupby("patient")["dice"].mean(skipna=False)
     if bins is not None:
         found |= dict(calibration.patients(bins))
     if volumes is not None:

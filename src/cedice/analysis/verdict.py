@@ -23,11 +23,13 @@ decided before its numbers were known.
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from cedice.analysis.compared import compare, corrected, influence
+from cedice.analysis.together import together
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices, structures
 from cedice.evaluation.runs import decisive
@@ -99,7 +101,7 @@ def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds:
         seeds = list(dict.fromkeys(seed for _, seed in trainings))
         once = {seed % folds[dataset]: trainings[PAIR[0], seed].targets["pixels"] for seed in seeds}  # by fold
         below = small_below(pd.concat(once.values()))
-        tables = {key: patients(measured, below) for key, measured in trainings.items()}
+        tables = together(partial(patients, below=below), trainings)
         first = trainings[PAIR[0], seeds[0]].counts
         if len({patient for table in tables.values() for patient in table.index}) < 2:
             raise CediceError(f"{dataset}: one {units[dataset]} in the validation set; a verdict needs at least two")

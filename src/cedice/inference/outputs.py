@@ -93,7 +93,7 @@ def preview(title: str, titles: Sequence[str], image: np.ndarray, labels: np.nda
                 inside = labels[number] == label
                 painted[inside] = 0.55 * painted[inside] + 0.45 * np.array(to_rgb(_colour(label)))
             axes.imshow(painted, interpolation="nearest")
-            axes.set_title(textwrap.fill(titles[number], _TITLE), fontsize=8)
+            axes.set_title(textwrap.fill(printable(titles[number]), _TITLE), fontsize=8)
         figure.legend(handles=patches, loc="outside lower center", ncols=ncols, frameon=False)
         figure.suptitle(heading)
     return figure

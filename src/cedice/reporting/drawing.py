@@ -15,7 +15,14 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from cedice.paper import LOSS_COLOURS, PAIR
 
-STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "text.parse_math": False,  # a name may have a $
+}
 _LETTERS, _MARK = 13, 6  # about so many letters an inch; a mark of the legend and its gaps are as wide as so many
 
 
