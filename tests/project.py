@@ -21,7 +21,7 @@ ENVIRONMENT = os.environ | {
     **{f"GIT_{role}_{what}": "test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
 }
 FIGURES = sorted(
-    [*(f"figure{n}.png" for n in (1, 4, 5, 6)), *(f"{n}.png" for n in ("difference", "forest", "noise", "thresholds"))]
+    [*(f"figure{n}.png" for n in (4, 5, 6)), *(f"{n}.png" for n in ("difference", "forest", "noise", "thresholds"))]
 )
 _OF_THE_MOMENT = ("wall_seconds", "peak_memory_mb", "revision")
 _SECONDS_TOLD = ("table1.md", "index.html", "noise.md")

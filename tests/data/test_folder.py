@@ -276,7 +276,7 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
         for step in ("train", "evaluate"):
             assert stage(step, "--study", "own", "--dataset", "mine", "--loss", loss, "--seed", seed) is None
     assert stage("gather", "--study", "own", "--dataset", "mine") is None
-    for step in ("samples", "table", "plot"):
+    for step in ("samples", "figure1", "table", "plot"):
         assert stage(step, "--study", "own") is None
     reports = project / "reports/own"
     metrics = json.loads((reports / "summary.json").read_text())

@@ -10,7 +10,7 @@ from cedice.evaluation import record
 from cedice.tables import read_table
 
 SEEDS = {"acdc": [0, 1, 2, 3, 4, 5], "covid19": [0, 1]}  # the last one of ACDC validates fold 0 a second time
-REPORTS = ("samples", "table", "plot")
+REPORTS = ("samples", "figure1", "table", "plot")
 
 
 @pytest.fixture

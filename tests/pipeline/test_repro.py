@@ -68,6 +68,7 @@ def test_everything_is_made_from_nothing(built):
     assert all(0 <= found["covid19"][loss] <= 1 for loss in params.LOSSES)
     assert "not comparable" in (built / "reports/demo/tables/table1.md").read_text()
     assert sorted(path.name for path in (built / "reports/demo/figures").iterdir()) == FIGURES
+    assert (built / "reports/demo/figure1.png").is_file()
     assert sorted(path.name for path in (built / "reports/demo/samples").iterdir()) == ["figure2.jpg", "figure3.jpg"]
     row = record.runs(built / paths.record("demo"), "covid19")[0]
     assert {"device", "versions", "wall_seconds", "revision", "data_sha256", "settings", "weights_md5"} <= set(row)

@@ -45,7 +45,7 @@ def test_it_is_gathered_and_in_table_1_and_the_verdict_is_that_of_the_pair(three
         stay, leave = gather(three / dataset, {}, *given, index, keys)
         assert stay == keys and not leave
         assert [(row["loss"], row["seed"]) for row in record.runs(three, dataset)] == sorted(keys)
-    for name in ("table", "plot"):
+    for name in ("figure1", "table", "plot"):
         assert stage(name, "--study", STUDY) is None
     made, kept = paths.reports(STUDY), ROOT / paths.reports(STUDY)
     now, before = (json.loads((folder / "summary.json").read_text()) for folder in (made, kept))

@@ -18,7 +18,7 @@ BYTES = 40  # smaller than anything that is written
 def stages() -> list[tuple[str, ...]]:
     """(stage, arguments …) of a demo of one data set, in order."""
     made = [(name, *OF, "--loss", loss, "--seed", "0") for loss in LOSSES for name in ("train", "evaluate")]
-    reports = [(name,) for name in ("samples", "table", "plot")]
+    reports = [(name,) for name in ("samples", "figure1", "table", "plot")]
     return [("download", *OF), ("preprocess", *OF), *made, ("gather", *OF), *reports]
 
 
