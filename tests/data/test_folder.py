@@ -268,7 +268,7 @@ def test_the_whole_pipeline_says_of_own_data_what_it_says_of_the_papers(project,
     }
     for number in range(5):  # ten patients, of whom two validate
         (project / f"scans/b/p{number}").rename(project / f"scans/b/p{number + 5}")
-    tiny = {"own.train.base_channels": 2, "own.train.depth": 2, "own.seeds": [0, 1]}
+    tiny = {"own.train.base_channels": 2, "own.train.depth": 2, "own.grid.size": 64, "own.seeds": [0, 1]}
     edit_params(project, {"datasets.mine": described, "own.epochs": {"mine": 2}} | tiny | OWN_ALONE)
     for step in ("download", "preprocess"):
         assert stage(step, "--study", "own", "--dataset", "mine") is None
