@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from cedice.losses import CEDiceLoss, dice_loss
+from cedice.training.adam import Adam
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
@@ -33,7 +34,7 @@ class Ours:
         self.data, device = data, data.masks.device
         torch.manual_seed(0)
         self.model = UNet(**self.settings.network()).to(device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE, fused=True)
+        self.optimizer = Adam(self.model.parameters(), RATE)
         self.state = State(self.model, Average(self.model), self.optimizer, [], [])
         self.epoch = itertools.count(1)
 
@@ -47,7 +48,7 @@ class Ours:
         with autocast(image.device, self.settings.precision):
             logits = self.model(image)
         loss = CEDiceLoss(1.0)(logits, mask)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
 

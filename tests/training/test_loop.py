@@ -31,6 +31,7 @@ from cedice.files import read_arrays
 from cedice.metrics import headline, region_counts
 from cedice.paths import READOUTS, Training
 from cedice.training import checkpoints, forward, hardware, loop, weights
+from cedice.training.adam import Adam
 from cedice.training.augmentation import Augmentation
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
@@ -115,7 +116,7 @@ def test_a_label_out_of_range_stops_before_a_checkpoint(data, tmp_path, alpha):
 
 
 def state(network: UNet) -> State:
-    return State(network, Average(network), torch.optim.Adam(network.parameters(), fused=True), [], [])
+    return State(network, Average(network), Adam(network.parameters(), 0.001), [], [])
 
 
 def test_checkpoints_are_written_one_at_a_time_and_as_often_as_their_cost_allows(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cedice.training import loop
+from cedice.training.adam import Adam
 from cedice.training.forward import Tensors
 from cedice.training.schedule import rate
 
@@ -28,8 +29,8 @@ def test_the_loop_takes_it_step_by_step(tmp_path, monkeypatch):
     data = Tensors.of(images, (images // 100).astype(np.uint8), torch.device("cpu"))
     settings = replace(kills.SETTINGS, epochs=2, schedule="poly", learning_rate=0.01)
     taken = []
-    step = torch.optim.Adam.step
-    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (taken.append(self.param_groups[0]["lr"]), step(self))[1])
+    step = Adam.step
+    monkeypatch.setattr(Adam, "step", lambda self: (taken.append(self.rate), step(self))[1])
     history = loop.train(data, data, settings, tmp_path / "a", "x").history
     assert taken == [0.01 * (1 - number / 6) ** 0.9 for number in range(6)]
     assert [row["learning_rate"] for row in history] == [taken[2], taken[5]]

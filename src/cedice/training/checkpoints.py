@@ -23,6 +23,7 @@ from torch import nn
 
 from cedice.errors import CediceError
 from cedice.files import replacing
+from cedice.training.adam import Adam
 from cedice.training.averaging import Average
 from cedice.training.provenance import code
 from cedice.training.weights import tensors_sha256
@@ -49,7 +50,7 @@ class State:
 
     model: nn.Module
     average: Average
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     history: list[dict[str, Any]]
     counts: list[torch.Tensor]
 
@@ -98,8 +99,7 @@ def copied(state: State) -> dict[str, torch.Tensor]:
     """Contiguous copies on the CPU of all tensors of ``state``, which may go on."""
     tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
-    for number, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in state.optimizer.state_dict().items()}
     tensors |= {"counts": torch.stack(state.counts)} if state.counts else {}
     return {name: tensor.to("cpu", copy=True, memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
 
@@ -156,16 +156,6 @@ def _previous(file: Path) -> Path:
 
 
 def _restore(tensors: dict[str, torch.Tensor], state: State) -> None:
-    for kind, network in (("model.", state.model), ("average.", state.average)):
-        network.load_state_dict({name.removeprefix(kind): value for name, value in tensors.items() if name.startswith(kind)})
+    for kind, of in (("model.", state.model), ("average.", state.average), ("optimizer.", state.optimizer)):
+        of.load_state_dict({name.removeprefix(kind): value for name, value in tensors.items() if name.startswith(kind)})
     state.counts[:] = tensors.get("counts", ())  # there are none before the first validation
-    parameters = list(state.model.parameters())
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, field = name.split(".")
-            if value.shape == parameters[int(number)].shape:
-                # The fused optimiser walks parameter and moments side by side in memory: they need one layout.
-                value = torch.empty_like(parameters[int(number)]).copy_(value)  # noqa: PLW2901
-            moments.setdefault(int(number), {})[field] = value
-    state.optimizer.load_state_dict({"state": moments, "param_groups": state.optimizer.state_dict()["param_groups"]})

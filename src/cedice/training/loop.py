@@ -23,6 +23,7 @@ from cedice.metrics import LAST_EPOCHS
 from cedice.networks import build
 from cedice.paths import READOUTS
 from cedice.training import checkpoints, distributed, order, schedule
+from cedice.training.adam import Adam
 from cedice.training.averaging import Average
 from cedice.training.checkpoints import State
 from cedice.training.forward import Tensors, autocast
@@ -57,8 +58,7 @@ def train(train_data: Tensors, val_data: Tensors, settings: Settings, checkpoint
     model = build(settings.network()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not typed
     average = Average(model)
     replica = distributed.replicated(model, device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    state = State(model, average, optimizer, [], [])
+    state = State(model, average, Adam(model.parameters(), settings.learning_rate), [], [])
     networks = dict(zip(READOUTS, (model, average.module), strict=True))
     distributed.in_turn(lambda: checkpoints.load(checkpoint, state))
     history = state.history
@@ -104,8 +104,7 @@ def _train_epoch(
     batches = torch.arange(count, device=numbers.device).split(settings.batch_size)  # places in the order
     for number, whole in enumerate(batches, start=(epoch - 1) * len(batches)):
         rate = schedule.rate(settings.schedule, settings.learning_rate, number, settings.epochs * len(batches))
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        state.optimizer.rate = rate
         part = distributed.part(whole)
         batch = data.batch(numbers[part])
         if settings.augmentation:
@@ -130,7 +129,7 @@ def _train_epoch(
 
 def _step(
     replica: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     loss_function: CEDiceLoss,
     batch: tuple[torch.Tensor, torch.Tensor],
     precision: str,
@@ -150,7 +149,7 @@ def _step(
     else:  # more processes than slices are left, and all of them must take part in averaging the gradients
         loss = logits.sum() * 0
         counted = torch.zeros(2 if loss_function.alpha else 1, device=image.device)
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     return counted
