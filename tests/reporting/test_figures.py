@@ -197,7 +197,7 @@ def test_title_and_legend_of_a_single_data_set_lie_within_the_picture():
             assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
-@pytest.mark.parametrize("name", ["a$_{1^$b", "$x$", "a_b^c", "100 %", r"a\\b"])
+@pytest.mark.parametrize("name", ["a$_{1^$b $x$ a_b^c 100 %", r"a\\b"])
 def test_figures_take_any_name(tmp_path, name):
     history = pd.DataFrame({"epoch": [1], **{f"{m}_{c}": [0.5] for m in METRICS for c in CONVENTIONS}})
     profile = pd.DataFrame({"distance": [-1, 1], "pixels": [10, 0], "errors": [5, 0]})

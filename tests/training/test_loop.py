@@ -240,17 +240,19 @@ def test_no_changed_byte_of_a_checkpoint_is_believed(data, tmp_path, capsys):
     trained = loop.train(data, data, SETTINGS, tmp_path / "a.safetensors", "x")
     before, chance = (tmp_path / "a.safetensors").read_bytes(), random.Random(0)
     file = tmp_path / "without-previous.safetensors"
+    other = UNet(**SETTINGS.network())
+    going = state(other)
     for position in [*range(0, 200, 8), *(chance.randrange(len(before)) for _ in range(200))]:
         changed = bytearray(before)
         changed[position] ^= 1 << chance.randrange(8)
         file.write_bytes(changed)
-        other = UNet(**SETTINGS.network())
-        going = state(other)
         checkpoints.load(file, going)
         if going.history:
             networks = dict(zip(READOUTS, (other, going.average.module), strict=True))
             found = loop.Trained(networks, going.history, torch.stack(going.counts).numpy())
             assert same(trained, found) and found.history == trained.history, position
+            other = UNet(**SETTINGS.network())
+            going = state(other)
     assert capsys.readouterr().out.count("is damaged") > 200
 
 
