@@ -9,7 +9,7 @@ ALL := .venv/ready-for-all
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 2¼ minutes on 2 CPU cores.
+demo: $(READY)  ## Run the whole pipeline on synthetic data: no download, no GPU, 2 minutes on 2 CPU cores.
 	python -m cedice.pipeline.repro $@
 	@echo
 	@echo 'Table 1   reports/demo/tables/table1.md'

@@ -159,6 +159,12 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     for told, name in (("batch minus sample", "batch − sample"), ("minus CE", "batch − CE")):
         shown = "{} {:+.4f}, {:+.4f} to {:+.4f}".format(told, *of_dice.loc[name]).replace("-", "−")
         assert shown in results, shown
+    on = causes[causes["patients"].isna() & causes["augmented"]].set_index("term")["half"]
+    gain = of_dice.loc["batch − sample, augmented", "mean"]
+    assert f"it is {gain:+.4f} with it ({on['sample']:.4f} to {on['batch']:.4f})" in results
+    both = contrasts.set_index(["measure", "contrast"]).loc["half", "interaction"]
+    shown = "{mean:+.4f} (90 % interval {low_90:+.4f} to {high_90:+.4f})".format(**both).replace("-", "−")
+    assert shown in results.replace("\n", " "), shown
 
     def pooled(readout: str, dataset: str, loss: str, study: str = "small") -> str:
         rows = pd.read_csv(ROOT / f"reports/{study}/tables/table1.csv").query("convention == 'foreground' and metric == 'dice'")
