@@ -7,33 +7,32 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-NAMED = ("slice", "volume", "patient")
 Key = TypeVar("Key")
 
 
 def together(of: Callable[[Any], pd.DataFrame], trainings: dict[Key, Any]) -> dict[Key, pd.DataFrame]:
     """{training: of(tables)}, the same as by a call for each of the ``trainings``.
 
-    Their tables stand in the fields of a dataclass, the first in full, others may be None in all of them. ``of`` gives a row a
-    patient, and is called once: with each table of all trainings, in which slices, volumes and patients are numbers, other ones
-    in every training.
+    Their tables stand in the fields of a dataclass, None in all trainings or in none. ``of`` gives a row a patient, and is
+    called once: with each table of all trainings, in which slices, volumes and patients are numbers, other ones in every
+    training.
     """
-    first = next(iter(trainings.values()))
-    names = {column: pd.Index([], dtype=str) for column in NAMED}
+    first, count = next(iter(trainings.values())), len(trainings)
     stacked: dict[str, pd.DataFrame] = {}
+    lengths: dict[str, list[int]] = {}
     for field in fields(first):
         tables = [getattr(tables, field.name) for tables in trainings.values()]
-        if tables[0] is None:
-            continue
-        whole = pd.concat(tables, ignore_index=True)
-        training = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-        for column in names.keys() & whole.columns:
-            if names[column].empty:
-                names[column] = pd.Index(whole[column].unique())
-            whole[column] = training * len(names[column]) + names[column].get_indexer(whole[column])
-        stacked[field.name] = whole
+        if any(table is not None for table in tables):
+            stacked[field.name] = pd.concat(tables, ignore_index=True)
+            lengths[field.name] = [len(table) for table in tables]
+    patients = pd.Index([])
+    for column in ("slice", "volume", "patient"):
+        having = {name: table for name, table in stacked.items() if column in table}
+        numbers, patients = pd.factorize(pd.concat([table[column] for table in having.values()]))  # patients come last
+        ends = np.cumsum([len(table) for table in having.values()])
+        for (name, table), of_table in zip(having.items(), np.split(numbers, ends[:-1]), strict=True):
+            table[column] = of_table * count + np.repeat(np.arange(count), lengths[name])
     found = of(replace(first, **stacked))
-    patients = names["patient"].rename("patient")
-    training, place = np.divmod(found.index.to_numpy(), len(patients))
-    found.index = patients.take(place)
+    place, training = np.divmod(found.index.to_numpy(), count)
+    found.index = patients.take(place).rename("patient")
     return {key: found[training == number] for number, key in enumerate(trainings)}

@@ -9,16 +9,16 @@ import torch
 from torch import nn
 from torch.optim.adam import adam
 
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-
 
 class Adam:
     """Moves ``parameters`` by their gradients; ``rate`` may change from step to step."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], rate: float):
         self.rate, self.parameters = rate, list(parameters)
-        zeros = [(torch.zeros_like(each), torch.zeros_like(each), each.new_zeros(())) for each in self.parameters]
-        self.moments = [dict(zip(_MOMENTS, (value.detach() for value in values), strict=True)) for values in zeros]
+        self.moments = [
+            {"exp_avg": torch.zeros_like(each), "exp_avg_sq": torch.zeros_like(each), "step": each.new_zeros(())}
+            for each in self.parameters
+        ]
 
     def zero_grad(self) -> None:
         for parameter in self.parameters:
@@ -31,7 +31,7 @@ class Adam:
         parameters: list[torch.Tensor] = [self.parameters[number] for number in used]
         moments = [self.moments[number] for number in used]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        first, second, steps = ([of[name] for of in moments] for name in _MOMENTS)
+        first, second, steps = ([of[name] for of in moments] for name in ("exp_avg", "exp_avg_sq", "step"))
         adam(
             parameters,
             gradients,
