@@ -159,7 +159,9 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     for told, name in (("batch minus sample", "batch − sample"), ("minus CE", "batch − CE")):
         shown = "{} {:+.4f}, {:+.4f} to {:+.4f}".format(told, *of_dice.loc[name]).replace("-", "−")
         assert shown in results, shown
-    on = causes[causes["patients"].isna() & causes["augmented"]].set_index("term")["half"]
+    augmented = causes[causes["patients"].isna() & causes["augmented"]].set_index("term")
+    on, more = augmented["half"], augmented["false_marks"]
+    assert f"over the sample, to {more['sample']:.1f}, and not over the batch ({more['batch']:.1f})" in results
     gain = of_dice.loc["batch − sample, augmented", "mean"]
     assert f"it is {gain:+.4f} with it ({on['sample']:.4f} to {on['batch']:.4f})" in results
     both = contrasts.set_index(["measure", "contrast"]).loc["half", "interaction"]
