@@ -40,7 +40,7 @@ outlook attention transformer: $(ALL)  ## Ask the paper's question of our U-Net,
 # Two processes of one thread each; the tests of a file stay in one.
 TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test: $(ALL)  ## Run the tests but the slow ones: about 5 minutes on 2 CPU cores.
+test: $(ALL)  ## Run the tests but the slow ones: 5 to 6 minutes on 2 CPU cores.
 	@echo 'Left out: tests that kill, fill the disk, verify all, share work among processes, of a wheel, of thousands of damaged files, of whole archives (make test-all)'
 	$(TESTS) -m 'not slow'
 
