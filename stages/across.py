@@ -104,15 +104,17 @@ def _rows(job: Job, runs: Runs, readout: str) -> list[dict]:
 
 def reasons(job: Job, folder: Path) -> None:
     kept = sorted(paths.experiments(job.study).glob("*/"))
-    cells = causes.cells([paths.record(job.study), *kept], *CAUSES)
+    folders = [paths.record(job.study), *kept]
+    cells, along = causes.cells(folders, *CAUSES), causes.along(folders, *CAUSES)
     levels, crossed, sizes = causes.levels(cells), causes.two_by_two(cells), causes.by_size(cells)
     title = titles([CAUSES[0]])[CAUSES[0]]
-    for name, rows in (("levels", levels), ("contrasts", crossed), ("sizes", sizes)):
+    for name, rows in (("levels", levels), ("contrasts", crossed), ("sizes", sizes), ("steps", along)):
         if len(rows):
             write_csv(folder / f"{name}.csv", rows, float_format="%.6g")
     write_text(folder / "causes.md", causes_report.markdown(levels, crossed, sizes, title, CAUSES[1]))
     if len(sizes):
         save_figure(causes_report.figure(levels, title), folder / "sizes.png")
+        save_figure(causes_report.steps(along, title), folder / "steps.png")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from conftest import ROOT
 
 from cedice import paths
 from cedice.analysis import causes
-from cedice.analysis.causes import SIZES, TERMS, Cell, by_size, cells, contrast, levels, minus, two_by_two
+from cedice.analysis.causes import SIZES, TERMS, Cell, along, by_size, cells, contrast, levels, minus, two_by_two
 from cedice.evaluation import record
 from cedice.evaluation.gather import write_runs
 from cedice.files import save_figure
-from cedice.reporting.causes import figure, markdown
+from cedice.reporting.causes import figure, markdown, steps
 from cedice.tables import read_table
 
 STUDY, DATASET = "outlook", "hippocampus"
@@ -119,6 +119,23 @@ def test_cells_are_those_of_the_verdict_and_an_experiment_is_another(tmp_path):
     beyond = read_table(ROOT / paths.tables(STUDY) / "beyond.csv").query("readout == 'averaged' and dataset == @DATASET")
     marks = contrast(found, minus(Cell("sample", False, None), Cell("ce", False, None), "false_marks"))["mean"]
     assert marks == pytest.approx(100 * beyond.set_index("measure").loc["false_positives", "mean"], rel=1e-4)
+
+
+def test_the_map_is_of_the_seeds_that_both_losses_have(tmp_path):
+    """Copies of recorded trainings, said to be of ten patients and of 200 steps an epoch; one loss lacks a seed."""
+    whole, kept = ROOT / paths.record(STUDY), tmp_path / "patients-10"
+    shutil.copytree(whole / DATASET, kept / DATASET)
+    rows = [row | {"settings": row["settings"] | {"patients": 10, "steps": 200}} for row in record.runs(whole, DATASET)]
+    write_runs(kept / DATASET / "runs.json", [row for row in rows if (row["loss"], row["seed"]) != ("ce", 3)])
+    found = along([whole, kept], DATASET, "averaged")
+    histories = record.load(whole, "history", [DATASET]).query("seed != 3")
+    expected = histories.pivot_table(index="epoch", columns="loss", values="averaged_dice_foreground")
+    assert found["patients"].eq(10).all() and found["seeds"].eq(4).all()
+    assert found["steps"].to_list() == [200 * epoch for epoch in expected.index]
+    assert found["ce"].to_numpy() == pytest.approx(expected["ce"].to_numpy())
+    assert found["sample"].to_numpy() == pytest.approx(expected["ce_dl"].to_numpy())
+    save_figure(steps(found, "Hippocampus"), tmp_path / "steps.png")
+    assert along([whole], DATASET, "averaged").empty
 
 
 def test_a_training_of_another_network_length_or_rate_is_in_no_cell(tmp_path):

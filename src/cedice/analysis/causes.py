@@ -8,7 +8,7 @@ A contrast is one number of every seed and patient, a sum of cells with weights,
 a slope over x = log₂ of the number of patients has (x − x̄) / Σ (x − x̄)², by least squares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from cedice.analysis.statistics import limits, paired
 from cedice.analysis.verdict import border
 from cedice.evaluation import record
 from cedice.evaluation.counts import regions, structures
-from cedice.evaluation.runs import load
+from cedice.evaluation.runs import Run, load
 from cedice.evaluation.thresholds import of_bins, scores
 
 MEASURES = {  # of a patient
@@ -35,6 +35,7 @@ MEASURES = {  # of a patient
 }
 TABLES = ("calibration", "thresholds", "surfaces", "volumes")  # as far as they are kept
 TERMS = ("ce", "sample", "batch")
+_ALONG = TERMS[:2]  # that the second experiment has
 SEEDS = 5  # of each cell
 SIZES = (2, 5, 10, 25, 50, 100, 208)
 COST, SAME, SAME_SLOPE = 0.0025, 0.005, 0.001  # half the cost; the margins of the interaction and of the gain's slope
@@ -49,6 +50,7 @@ class Cell(NamedTuple):
     patients: int | None
 
 
+Key = tuple[str, str, int]  # of a training: data set, loss, seed
 Cells = dict[Cell, dict[int, pd.DataFrame]]  # by seed: a row a patient, the columns of `MEASURES`
 Weights = Mapping[Cell, Mapping[str, float]]  # of a contrast, by cell and measure
 
@@ -57,21 +59,46 @@ def cells(folders: list[Path], dataset: str, readout: str) -> Cells:
     """The trainings of one network in a record, the first folder, and in kept experiments: those of the record's network, α and
     rates; of its length, or with ``train.patients``."""
     found: Cells = {}
+    for folder, runs in _trainings(folders, dataset, readout):
+        tables = {name: _table(folder, dataset, name, readout) for name in TABLES}
+        for (cell, key), run in runs.items():
+            measured = _measured(run.counts, {name: of.get(key) for name, of in tables.items()})
+            measured.attrs["trained"] = f"{run.record['device']}, {run.record['settings']['precision']}"
+            found.setdefault(cell, {})[key[2]] = measured
+    return found
+
+
+def along(folders: list[Path], dataset: str, readout: str) -> pd.DataFrame:
+    """Of the trainings with ``train.patients`` a row a number of patients and of steps: patients, steps, seeds, then the pooled
+    foreground Dice of CE and of the Dice term over the sample ("ce", "sample"), means of the seeds that both have. The rate
+    falls over the whole training, so a row within is a training on its way, not one that ended there."""
+    rows = [
+        {"patients": cell.patients, "steps": epoch * run.record["settings"]["steps"], "seed": key[2], cell.term: dice}
+        for _, runs in _trainings(folders, dataset, readout)
+        for (cell, key), run in runs.items()
+        if cell.patients is not None and run.record["settings"]["steps"]
+        for epoch, dice in zip(run.history["epoch"], run.history["dice_foreground"], strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["patients", "steps", "seed", *_ALONG])
+    both = table.groupby(["patients", "steps", "seed"])[[*_ALONG]].first().dropna().reset_index("seed")
+    means = both.groupby(["patients", "steps"]).agg(seeds=("seed", "size"), **{term: (term, "mean") for term in _ALONG})
+    return means.reset_index()
+
+
+def _trainings(folders: list[Path], dataset: str, readout: str) -> Iterator[tuple[Path, dict[tuple[Cell, Key], Run]]]:
+    """The folders and those of their trainings that are in a cell."""
     known = [row["settings"] for row in record.runs(folders[0], dataset)]
     lengths, alphas = ({settings[name] for settings in known} for name in ("epochs", "alpha"))
     for folder in (folder for folder in folders if dataset in record.datasets(folder)):
-        tables = {name: _table(folder, dataset, name, readout) for name in TABLES}
+        runs = {}
         for key, run in load(folder, [dataset]).get(readout, {}).items():
             settings = run.record["settings"]
             patients = settings.get("patients")
             alike = all(settings[name] == known[0][name] for name in ("network", "learning_rate", "schedule", "batch_size"))
-            if not alike or settings["alpha"] not in alphas or (patients is None and settings["epochs"] not in lengths):
-                continue
-            cell = Cell(settings["dice"] if settings["alpha"] else "ce", settings["augmentation"] is not None, patients)
-            measured = _measured(run.counts, {name: of.get(key) for name, of in tables.items()})
-            measured.attrs["trained"] = f"{run.record['device']}, {settings['precision']}"
-            found.setdefault(cell, {})[key[2]] = measured
-    return found
+            if alike and settings["alpha"] in alphas and (patients is not None or settings["epochs"] in lengths):
+                term = settings["dice"] if settings["alpha"] else "ce"
+                runs[Cell(term, settings["augmentation"] is not None, patients), key] = run
+        yield folder, runs
 
 
 def _table(folder: Path, dataset: str, name: str, readout: str) -> record.Tables:
