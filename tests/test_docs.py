@@ -9,7 +9,6 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -18,10 +17,9 @@ from dvc.cli.parser import get_main_parser
 
 from cedice import cli
 from cedice.analysis.across import rank
-from cedice.analysis.statistics import holm, p_values, paired
+from cedice.analysis.statistics import paired
 from cedice.described import Files
 from cedice.evaluation import record
-from cedice.evaluation.counts import pooled_headline, regions
 from cedice.evaluation.runs import decisive
 from cedice.metrics import dice
 from cedice.paper import titles
@@ -72,39 +70,25 @@ def wanted(source: str, what: str) -> str:
 
 
 @cache
+def answers() -> pd.DataFrame:
+    return pd.read_csv(ROOT / "reports/across/answers.csv").set_index(["study", "dataset"])
+
+
 def answer(study: str, dataset: str) -> dict[str, str]:
     """The verdict of a study on Dice, beside the two levels that the gain is the difference of: means over units and seeds."""
-    verdict = pd.read_csv(ROOT / f"reports/{study}/tables/verdict.csv").query("measure == 'dice' and dataset == @dataset")
-    readout = decisive(verdict["readout"])
-    row = verdict.set_index("readout").loc[readout]
-    counts = record.by_network(record.load(ROOT / f"reports/{study}/record", "counts", [dataset]))[readout]
-    by_loss = {loss: [rows for (_, of, _), rows in counts.items() if of == loss] for loss in LOSSES}
-    levels = [float(np.mean([regions(rows)["dice"].mean() for rows in by_loss[loss]])) for loss in LOSSES]
-    pooled = [float(np.mean([pooled_headline(rows)["foreground"]["dice"] for rows in by_loss[loss]])) for loss in LOSSES]
-    assert levels[1] - levels[0] == pytest.approx(row["mean"], abs=1e-6), f"{study} {dataset}: not the levels of this gain"
+    row = answers().loc[study, dataset]
     return {
         "data": titles([dataset])[dataset],
         "study": PROTOCOLS[study],
         "mean over": f"{row['units']} {row['unit']}s, {row['seeds']} seeds",
-        "CE": number(levels[0]),
-        "CE + DL": number(levels[1]),
-        "gain": number(row["mean"], "+"),
+        "CE": number(row["ce"]),
+        "CE + DL": number(row["ce_dl"]),
+        "gain": number(row["gain"], "+"),
         "95 % interval": interval(row["low"], row["high"]),
         "verdict": row["verdict"],
-        "p over all rows": number(over_all()[study, dataset], digits=".2g"),
-        "pooled over the set": " → ".join(map(number, pooled)),
+        "p over all rows": number(row["p_all"], digits=".2g"),
+        "pooled over the set": f"{number(row['pooled_ce'])} → {number(row['pooled_ce_dl'])}",
     }
-
-
-@cache
-def over_all() -> dict[tuple[str, str], float]:
-    """By study and data set the p of Dice, corrected by Holm over all studies of `PROTOCOLS` together."""
-    raw = {}
-    for study in PROTOCOLS:
-        verdict = pd.read_csv(ROOT / f"reports/{study}/tables/verdict.csv").query("measure == 'dice'")
-        for row in verdict[verdict["readout"] == decisive(verdict["readout"])].itertuples():
-            raw[study, row.dataset] = p_values(row.mean, row.error, row.freedom, row.margin)[0]
-    return dict(zip(raw, holm(list(raw.values())), strict=True))
 
 
 ROWS = {"records": answer}

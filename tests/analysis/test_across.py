@@ -3,8 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
+from conftest import ROOT
 
-from cedice.analysis.across import rank, table, uniform
+from cedice import paths
+from cedice.analysis.across import answers, rank, table, uniform
+from cedice.evaluation import record
+from cedice.evaluation.runs import Run
+from cedice.tables import read_table
+
+COUNTS = pd.DataFrame({"patient": ["a", "a"], "class": [0, 1], "tp": [6, 2], "fp": [1, 1], "fn": [1, 1], "tn": [2, 6]})
+RUNS = {(dataset, loss, 0): Run(COUNTS, pd.DataFrame(), {}) for dataset in "abcd" for loss in ("ce", "ce_dl")}
 
 
 def judged(dataset: str, best: float, half: tuple[float, float], own: tuple[float, float]) -> pd.DataFrame:
@@ -55,3 +64,29 @@ def test_a_row_a_study_and_data_set_the_least_uncertain_first():
     assert covid[["threshold_gain", "half", "own", "mixed"]].tolist() == pytest.approx([0.05, 0.06, 0.02, 0.01])
     assert covid[["own_low", "own_high"]].tolist() == pytest.approx([0.01, 0.03])
     assert rank(rows, "uncertain", "half") == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("study", "dataset"), [("small", "covid19"), ("recipe", "acdc")])
+def test_an_answer_is_the_verdict_beside_its_levels(study, dataset):
+    """Levels counted anew from the record: per unit, then over classes, units and seeds."""
+    row = pd.read_csv(ROOT / "reports/across/answers.csv").set_index(["study", "dataset"]).loc[study, dataset]
+    counts = record.load(ROOT / paths.record(study), "counts", [dataset]).query("readout == 'averaged' and `class` > 0")
+    sums = counts.groupby(["loss", "seed", "patient", "class"])[["tp", "fp", "fn"]].sum()
+    scores = 2 * sums["tp"] / (2 * sums["tp"] + sums["fp"] + sums["fn"])
+    levels = scores.groupby(["loss", "seed"]).mean().groupby("loss").mean()
+    assert row[["ce", "ce_dl"]].tolist() == pytest.approx(levels[["ce", "ce_dl"]].tolist(), rel=1e-4)
+    assert row["ce_dl"] - row["ce"] == pytest.approx(row["gain"], abs=2e-6)
+    verdict = read_table(ROOT / paths.tables(study) / "verdict.csv").query("readout == 'averaged' and dataset == @dataset")
+    expected = verdict.set_index("measure").loc["dice", ["mean", "low", "high", "verdict", "units", "seeds"]]
+    assert row[["gain", "low", "high", "verdict", "units", "seeds"]].tolist() == expected.tolist()
+
+
+def test_p_is_corrected_over_all_studies():
+    """The smallest of four times four, and none below the one before it."""
+    p = [0.04, 0.001, 0.02, 0.5]
+    verdict = pd.DataFrame(
+        {"dataset": list("abcd"), "measure": "dice", "unit": "slice", "units": 9, "seeds": 3, "margin": 0.01}
+    )
+    verdict = verdict.assign(mean=1.0, error=1 / scipy.stats.t.isf(np.array(p) / 2, 7), freedom=7.0, low=0, high=1, verdict="")
+    rows = answers({"small": verdict.iloc[:3], "paper": verdict.iloc[3:]}, {"small": RUNS, "paper": RUNS})
+    assert rows["p_all"].to_list() == pytest.approx([0.08, 0.004, 0.06, 0.5])

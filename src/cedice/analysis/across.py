@@ -1,4 +1,4 @@
-"""What a threshold gains, and what the Dice term gains, where how much is uncertain: all studies at once.
+"""All studies at once: their verdicts on Dice; and what a threshold and the Dice term gain where how much is uncertain.
 
 A calibrated network's Dice is highest at the threshold t* = D*/2, half its best Dice D* (Lipton et al., ECML 2014). So a
 threshold of one's own should gain the more, the further D* is from 1. How much depends on how the probabilities are spread.
@@ -12,6 +12,10 @@ from scipy.stats import spearmanr
 
 from cedice.analysis.decision import QUESTIONS
 from cedice.analysis.pairs import BASE, OTHER
+from cedice.analysis.statistics import holm, p_values
+from cedice.evaluation.counts import pooled_headline, regions
+from cedice.evaluation.runs import Runs
+from cedice.paper import PAIR
 
 
 def table(decisions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -37,6 +41,28 @@ def table(decisions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 row |= {f"{question}_{end}": by.loc[question, end] for end in ("low", "high")}
             rows.append(row | {"threshold_gain": row[f"{BASE}_own"] - row[f"{BASE}_half"]})
     return pd.DataFrame(rows).sort_values("uncertain", kind="stable", ignore_index=True)
+
+
+def answers(verdicts: Mapping[str, pd.DataFrame], runs: Mapping[str, Runs]) -> pd.DataFrame:
+    """The verdict on Dice of each study and data set beside the two levels that its gain is the difference of: study, dataset,
+    unit, units, seeds; `ce` and `ce_dl`, means over units and seeds, and `gain`, `low`, `high`, `verdict`; `p_all`, its p
+    corrected by Holm over all rows; `pooled_ce` and `pooled_ce_dl`, of counts pooled over the set.
+
+    ``verdicts``, ``runs``: by study, `cedice.analysis.verdict.judge` and the trainings of the network on which it rests.
+    """
+    rows = []
+    for study, judged in verdicts.items():
+        for row in judged[judged["measure"] == "dice"].to_dict("records"):
+            found = {name: row[name] for name in ("dataset", "unit", "units", "seeds")}
+            of = {loss: [run.counts for key, run in runs[study].items() if key[:2] == (row["dataset"], loss)] for loss in PAIR}
+            found |= {loss: np.mean([regions(counts)["dice"].mean() for counts in of[loss]]) for loss in PAIR}
+            found |= {"gain": row["mean"]} | {name: row[name] for name in ("low", "high", "verdict")}
+            found["p_all"] = p_values(row["mean"], row["error"], row["freedom"], row["margin"])[0]
+            for loss in PAIR:
+                found[f"pooled_{loss}"] = np.mean([pooled_headline(counts)["foreground"]["dice"] for counts in of[loss]])
+            rows.append({"study": study} | found)
+    table = pd.DataFrame(rows)
+    return table.assign(p_all=holm(table["p_all"].to_list()))
 
 
 def rank(rows: pd.DataFrame, one: str, other: str) -> float:
