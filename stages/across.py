@@ -14,7 +14,7 @@ from cedice.analysis.difference import best
 from cedice.analysis.pairs import of_pair
 from cedice.analysis.statistics import holm
 from cedice.analysis.verdict import claims
-from cedice.evaluation.runs import Runs, decisive, load
+from cedice.evaluation.runs import Runs, decisive
 from cedice.files import replacing, save_figure, write_csv, write_text
 from cedice.paper import titles
 from cedice.pipeline.stage import Job, run
@@ -46,13 +46,11 @@ def into(target: Path, job: Job, writes: Callable[[Job, Path], None]) -> None:
 
 def rules(job: Job, folder: Path) -> None:
     studies = [str(name) for name in job.params.reports if job.params.study(name).source.kind == "archive"]
-    verdicts = {name: _decisive(name, "verdict") for name in studies}
-    runs = {}
-    for name, judged in verdicts.items():
-        runs[name] = load(paths.record(name), judged["dataset"].unique())[judged["readout"].iloc[0]]
-    answers = across.answers(verdicts, runs)
-    write_csv(folder / "answers.csv", answers, float_format="%.6g")
-    rows = across.table({name: _decisive(name, "decision") for name in studies})
+    verdicts, tables, decisions = (
+        {name: _decisive(name, table) for name in studies} for table in ("verdict", "table1", "decision")
+    )
+    write_csv(folder / "answers.csv", across.answers(verdicts, tables), float_format="%.6g")
+    rows = across.table(decisions)
     write_csv(folder / "across.csv", rows, float_format="%.6g")
     write_text(folder / "across.md", across_report.markdown(rows))
     save_figure(across_report.figure(rows), folder / "across.png")
@@ -61,7 +59,7 @@ def rules(job: Job, folder: Path) -> None:
 def _decisive(study: str, name: str) -> pd.DataFrame:
     """Of a table of the study, the rows of the network on which its verdict rests."""
     judged = pd.read_csv(paths.tables(study) / f"{name}.csv")
-    return judged[judged["readout"] == decisive(set(judged["readout"]))]
+    return judged[judged["readout"] == decisive({*paths.READOUTS} & {*judged["readout"]})]
 
 
 def networks(job: Job, folder: Path) -> None:

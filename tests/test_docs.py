@@ -83,7 +83,7 @@ def answer(study: str, dataset: str) -> dict[str, str]:
         "mean over": f"{row['units']} {row['unit']}s, {row['seeds']} seeds",
         "CE": number(row["ce"]),
         "CE + DL": number(row["ce_dl"]),
-        "gain": number(row["gain"], "+"),
+        "gain": number(row["mean"], "+"),
         "95 % interval": interval(row["low"], row["high"]),
         "verdict": row["verdict"],
         "p over all rows": number(row["p_all"], digits=".2g"),

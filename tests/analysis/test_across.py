@@ -9,11 +9,7 @@ from conftest import ROOT
 from cedice import paths
 from cedice.analysis.across import answers, rank, table, uniform
 from cedice.evaluation import record
-from cedice.evaluation.runs import Run
 from cedice.tables import read_table
-
-COUNTS = pd.DataFrame({"patient": ["a", "a"], "class": [0, 1], "tp": [6, 2], "fp": [1, 1], "fn": [1, 1], "tn": [2, 6]})
-RUNS = {(dataset, loss, 0): Run(COUNTS, pd.DataFrame(), {}) for dataset in "abcd" for loss in ("ce", "ce_dl")}
 
 
 def judged(dataset: str, best: float, half: tuple[float, float], own: tuple[float, float]) -> pd.DataFrame:
@@ -75,18 +71,21 @@ def test_an_answer_is_the_verdict_beside_its_levels(study, dataset):
     scores = 2 * sums["tp"] / (2 * sums["tp"] + sums["fp"] + sums["fn"])
     levels = scores.groupby(["loss", "seed"]).mean().groupby("loss").mean()
     assert row[["ce", "ce_dl"]].tolist() == pytest.approx(levels[["ce", "ce_dl"]].tolist(), rel=1e-4)
-    assert row["ce_dl"] - row["ce"] == pytest.approx(row["gain"], abs=2e-6)
+    assert row["ce_dl"] - row["ce"] == pytest.approx(row["mean"], abs=2e-6)
     verdict = read_table(ROOT / paths.tables(study) / "verdict.csv").query("readout == 'averaged' and dataset == @dataset")
     expected = verdict.set_index("measure").loc["dice", ["mean", "low", "high", "verdict", "units", "seeds"]]
-    assert row[["gain", "low", "high", "verdict", "units", "seeds"]].tolist() == expected.tolist()
+    assert row[["mean", "low", "high", "verdict", "units", "seeds"]].tolist() == expected.tolist()
 
 
 def test_p_is_corrected_over_all_studies():
     """The smallest of four times four, and none below the one before it."""
     p = [0.04, 0.001, 0.02, 0.5]
-    verdict = pd.DataFrame(
-        {"dataset": list("abcd"), "measure": "dice", "unit": "slice", "units": 9, "seeds": 3, "margin": 0.01}
+    error = 1 / scipy.stats.t.isf(np.array(p) / 2, 7)
+    verdict = pd.DataFrame({"dataset": list("abcd"), "measure": "dice", "mean": 1.0, "error": error, "freedom": 7.0})
+    verdict = verdict.assign(unit="slice", units=9, seeds=3, margin=0.01, ce=0, ce_dl=1, low=0, high=1, verdict="")
+    pooled = pd.DataFrame(
+        [(name, loss, 0.5) for name in "abcd" for loss in ("ce", "ce_dl")], columns=["dataset", "loss", "mean"]
     )
-    verdict = verdict.assign(mean=1.0, error=1 / scipy.stats.t.isf(np.array(p) / 2, 7), freedom=7.0, low=0, high=1, verdict="")
-    rows = answers({"small": verdict.iloc[:3], "paper": verdict.iloc[3:]}, {"small": RUNS, "paper": RUNS})
+    pooled = pooled.assign(convention="foreground", metric="dice")
+    rows = answers({"small": verdict.iloc[:3], "paper": verdict.iloc[3:]}, {"small": pooled, "paper": pooled})
     assert rows["p_all"].to_list() == pytest.approx([0.08, 0.004, 0.06, 0.5])

@@ -13,8 +13,6 @@ from scipy.stats import spearmanr
 from cedice.analysis.decision import QUESTIONS
 from cedice.analysis.pairs import BASE, OTHER
 from cedice.analysis.statistics import holm, p_values
-from cedice.evaluation.counts import pooled_headline, regions
-from cedice.evaluation.runs import Runs
 from cedice.paper import PAIR
 
 
@@ -43,24 +41,21 @@ def table(decisions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("uncertain", kind="stable", ignore_index=True)
 
 
-def answers(verdicts: Mapping[str, pd.DataFrame], runs: Mapping[str, Runs]) -> pd.DataFrame:
-    """The verdict on Dice of each study and data set beside the two levels that its gain is the difference of: study, dataset,
-    unit, units, seeds; `ce` and `ce_dl`, means over units and seeds, and `gain`, `low`, `high`, `verdict`; `p_all`, its p
-    corrected by Holm over all rows; `pooled_ce` and `pooled_ce_dl`, of counts pooled over the set.
+def answers(verdicts: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The verdict on Dice of each study and data set, of the network on which it rests: study, dataset, unit, units, seeds;
+    `ce` and `ce_dl`, the levels whose difference is `mean`; low, high, verdict; `p_all`, its p corrected by Holm over all rows;
+    `pooled_ce` and `pooled_ce_dl`, of counts pooled over the set.
 
-    ``verdicts``, ``runs``: by study, `cedice.analysis.verdict.judge` and the trainings of the network on which it rests.
+    ``verdicts``, ``tables``: by study, `cedice.analysis.verdict.judge` and `cedice.analysis.table1.table` of that network.
     """
     rows = []
     for study, judged in verdicts.items():
+        pooled = tables[study].query("convention == 'foreground' and metric == 'dice'").set_index(["dataset", "loss"])["mean"]
         for row in judged[judged["measure"] == "dice"].to_dict("records"):
-            found = {name: row[name] for name in ("dataset", "unit", "units", "seeds")}
-            of = {loss: [run.counts for key, run in runs[study].items() if key[:2] == (row["dataset"], loss)] for loss in PAIR}
-            found |= {loss: np.mean([regions(counts)["dice"].mean() for counts in of[loss]]) for loss in PAIR}
-            found |= {"gain": row["mean"]} | {name: row[name] for name in ("low", "high", "verdict")}
-            found["p_all"] = p_values(row["mean"], row["error"], row["freedom"], row["margin"])[0]
-            for loss in PAIR:
-                found[f"pooled_{loss}"] = np.mean([pooled_headline(counts)["foreground"]["dice"] for counts in of[loss]])
-            rows.append({"study": study} | found)
+            names = ("dataset", "unit", "units", "seeds", BASE, OTHER, "mean", "low", "high", "verdict")
+            alone = p_values(row["mean"], row["error"], row["freedom"], row["margin"])[0]
+            whole = {f"pooled_{loss}": pooled[row["dataset"], loss] for loss in PAIR}
+            rows.append({"study": study} | {name: row[name] for name in names} | {"p_all": alone} | whole)
     table = pd.DataFrame(rows)
     return table.assign(p_all=holm(table["p_all"].to_list()))
 

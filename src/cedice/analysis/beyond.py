@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from cedice.analysis.compared import compare, corrected
+from cedice.analysis.compared import compare, corrected, levels
 from cedice.analysis.together import together
 from cedice.evaluation import calibration
 from cedice.evaluation.counts import structures
@@ -76,7 +76,8 @@ def judge(
             signs[measure] = sign
             keys = {"dataset": dataset, "measure": measure, "statement": statement, "unit": units[dataset]}
             family = "late" if measure == "late" else "beyond"
-            rows.append(keys | {"paper": math.nan, "family": family, "margin": math.nan, "sign": sign} | asdict(result))
+            given = {"paper": math.nan, "family": family, "margin": math.nan, "sign": sign}
+            rows.append(keys | given | levels(tables, measure, folds[dataset]) | asdict(result))
     return corrected(pd.DataFrame(rows), signs) if rows else pd.DataFrame()
 
 

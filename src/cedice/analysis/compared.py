@@ -8,14 +8,16 @@ verdict is
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cedice.analysis.nested import nested
-from cedice.analysis.pairs import BASE, minus
+from cedice.analysis.pairs import BASE, OTHER, minus
 from cedice.analysis.statistics import LEVEL, Paired, detectable, holm, paired
+from cedice.paper import PAIR
 
 EQUAL, WITHIN, TOO_FEW = "no difference that matters", ", within the margin", "too few to tell"
 TRAININGS, UNITS = 3, 10  # of fewer, nothing is said but a difference that is clear
@@ -48,13 +50,31 @@ def influence(tables: Tables, measure: str, folds: int) -> dict[str, Any]:
     return {"influential": shares.idxmax(), "influence": float(shares.max())}
 
 
+def levels(tables: Tables, measure: str, folds: int) -> dict[str, float]:
+    """{loss: its mean in the difference of `compare`}: over the patients that all trainings of their fold measure, then over
+    the trainings; with folds, over these at last. NaN where no patient has the measure."""
+    means: dict[str, list[float]] = {loss: [] for loss in PAIR}
+    for trained in _trained(tables, folds):
+        both = {loss: np.stack([tables[loss, seed][measure] for seed in trained]) for loss in PAIR}
+        there = np.isfinite(both[BASE] - both[OTHER]).all(axis=0)
+        for loss in PAIR:
+            means[loss] += [both[loss][:, there].mean()] if there.any() else []
+    return {loss: float(np.mean(of)) if of else math.nan for loss, of in means.items()}
+
+
 def _by_fold(tables: Tables, measure: str, folds: int) -> list[pd.DataFrame]:
     """CE + DL minus CE of each fold that has trainings: a row a training, a column a unit that all of them measure."""
-    seeds = list(dict.fromkeys(seed for _, seed in tables))
-    by_fold = filter(None, ([seed for seed in seeds if seed % folds == fold] for fold in range(folds)))
     values = {key: table[measure] for key, table in tables.items()}
-    parts = (pd.DataFrame(minus(values, trained), columns=values[BASE, trained[0]].index) for trained in by_fold)
+    parts = (
+        pd.DataFrame(minus(values, trained), columns=values[BASE, trained[0]].index) for trained in _trained(tables, folds)
+    )
     return [part.loc[:, np.isfinite(part).all(axis=0)] for part in parts]
+
+
+def _trained(tables: Tables, folds: int) -> Iterator[list[int]]:
+    """The seeds of each fold that has trainings."""
+    seeds = list(dict.fromkeys(seed for _, seed in tables))
+    yield from filter(None, ([seed for seed in seeds if seed % folds == fold] for fold in range(folds)))
 
 
 def corrected(table: pd.DataFrame, signs: dict[str, int]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from cedice.analysis.compared import compare, corrected
+from cedice.analysis.compared import compare, corrected, levels
 from cedice.analysis.pairs import BASE, OTHER
 from cedice.evaluation.record import Tables
 from cedice.evaluation.runs import Runs
@@ -78,7 +78,8 @@ def judge(
         for (loss, _), table in own.items():
             table["mixed"] = table["own" if loss == BASE else "half"]
         count, losses = folds[dataset], (BASE, OTHER)
-        apart = max(abs(level(own, loss, "half", count) - level(maps, loss, "dice", count)) for loss in losses)
+        both = levels(own, "half", count), levels(maps, "dice", count)
+        apart = max(abs(both[0][loss] - both[1][loss]) for loss in losses)
         best_of = {loss: [best(table) for key, table in by_threshold.items() if key[0] == loss] for loss in losses}
         top = np.mean([table.mean().max() for key, table in by_threshold.items() if key[0] == BASE])
         told = {f"{loss}_threshold": float(np.mean(best_of[loss])) for loss in losses}
@@ -87,23 +88,9 @@ def judge(
             if apart >= margin:
                 for table in own.values():
                     table[question] = np.nan
-            levels = {loss: level(own, loss, question, count) for loss in losses}
             keys = {"dataset": dataset, "measure": question, "unit": units[dataset], "family": "decision", "margin": margin}
-            rows.append(keys | levels | told | asdict(compare(own, question, margin, count)))
+            rows.append(keys | levels(own, question, count) | told | asdict(compare(own, question, margin, count)))
     return corrected(pd.DataFrame(rows), dict.fromkeys(QUESTIONS, 1))
-
-
-def level(tables: dict[tuple[str, int], pd.DataFrame], loss: str, measure: str, folds: int) -> float:
-    """The mean of one loss that enters the difference of `compare`: over the patients that all trainings of their fold score,
-    then over the trainings; with folds, over them at last."""
-    means = []
-    seeds = list(dict.fromkeys(seed for _, seed in tables))
-    for trained in filter(None, ([seed for seed in seeds if seed % folds == fold] for fold in range(folds))):
-        both = {name: np.stack([tables[name, seed][measure] for seed in trained]) for name in (BASE, OTHER)}
-        there = np.isfinite(both[BASE] - both[OTHER]).all(axis=0)
-        if there.any():
-            means.append(both[loss][:, there].mean())
-    return float(np.mean(means)) if means else float("nan")
 
 
 def curves(tables: Tables) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from typing import Any
 
 import pandas as pd
 
-from cedice.analysis.compared import compare, corrected, influence
+from cedice.analysis.compared import compare, corrected, influence, levels
 from cedice.analysis.together import together
 from cedice.errors import CediceError
 from cedice.evaluation.counts import regions, same_slices, structures
@@ -86,9 +86,10 @@ def border(counts: pd.DataFrame, surfaces: pd.DataFrame) -> pd.Series:
 
 def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds: dict[str, int]) -> pd.DataFrame:
     """One row per data set and statement: dataset, measure, statement, unit, paper (its difference, where it has one, in the
-    average over the foreground), family, margin, the fields of `Paired` with p corrected, `detectable` (at the level of the
-    first step of Holm's correction, the strictest), `influential`, the unit that carries most of the difference, and
-    `influence`, its share, and the verdict. The statement about small targets names another threshold than `SMALL`.
+    average over the foreground), family, margin, `ce` and `ce_dl`, the levels whose difference is the mean, the fields of
+    `Paired` with p corrected, `detectable` (at the level of the first step of Holm's correction, the strictest),
+    `influential`, the unit that carries most of the difference, and `influence`, its share, and the verdict. The statement
+    about small targets names another threshold than `SMALL`.
 
     ``units``: by data set "patient", or "slice" where patients are unknown. ``margins``: by measure, the largest difference
     that does not matter. ``folds``: by data set, 1 without. CediceError for one patient only, and where trainings that validate
@@ -114,6 +115,7 @@ def judge(study: Study, units: dict[str, str], margins: dict[str, float], folds:
             rows.append(
                 keys
                 | {"paper": paper, "family": family, "margin": margins[measure]}
+                | levels(tables, measure, folds[dataset])
                 | asdict(result)
                 | influence(tables, measure, folds[dataset])
             )
