@@ -4,7 +4,7 @@ READY := .venv/ready
 ALL := .venv/ready-for-all
 
 .DEFAULT_GOAL := help
-.PHONY: help demo small own paper recipe outlook attention transformer test test-all lint gate
+.PHONY: help demo small own paper recipe outlook attention transformer article test test-all lint gate
 
 help:  ## Print this list.
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ recipe: $(READY)  ## Train on three real data sets with augmentation and five fo
 outlook attention transformer: $(ALL)  ## Ask the paper's question of our U-Net, an attention U-Net, a Transformer.
 	python -m cedice.pipeline.repro $@
 	dvc repro across
+
+article: $(ALL)  ## Typeset the article anew from the reports: reports/article/article.pdf.
+	dvc repro --single-item article
 
 # Two processes of one thread each; the tests of a file stay in one.
 TESTS := OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -65,7 +65,7 @@ def prepare(folder: Path) -> Path:
     folder.mkdir(parents=True)
     copy_project(folder)
     whole = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))
-    for name in ("across", "experiments"):  # of studies that are not here
+    for name in ("across", "article", "experiments"):  # of studies that are not here
         del whole["stages"][name]
     (folder / "dvc.yaml").write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
     shutil.copytree(ROOT / "reports/recipe", folder / "reports/recipe", ignore=lambda _, names: {*names} - {"experiments.md"})

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from cedice.tables import read_text
 from cedice.training import provenance
 
 RELEASED = Path("models/released")
+_ARTICLE = Path("docs/article")
 _TURNED = 1e-3
 _REPORTS = ("figure1", "table", "plot")
 _GIVEN = ("record", "experiments", "samples", "experiments.md", "response.png", "cost.csv")  # what these read and do not make
@@ -149,6 +151,9 @@ def again(root: Path, studies: list[str], say: Say) -> list[str]:
         for study in studies:
             end = f" --study {study}"
             alone = [name for name, stage in stages.items() if "matrix" not in stage and stage["cmd"].endswith(end)]
+            if "article" in alone and not find_spec("typst"):
+                alone.remove("article")
+                say("reports/article was not made again: typst is not installed (pip install '.[article]')")
             made = [next(iter(out)) for name in (*_REPORTS, *alone) for out in stages[name]["outs"]]
             outs[study] = [out.replace("${item.study}", study) for out in made]
             _given(root, Path(scratch) / study, study, outs[study])
@@ -162,6 +167,9 @@ def _given(root: Path, copy: Path, study: str, outs: list[str]) -> None:
     """Lay what the study's reports are made from into the folder ``copy``."""
     copy.mkdir()
     shutil.copy(root / "params.yaml", copy)
+    if (root / _ARTICLE).is_dir():  # no links: what is typeset must lie in the folder
+        shutil.copytree(root / _ARTICLE, copy / _ARTICLE)
+        shutil.copy(root / "CITATION.cff", copy)
     for name in STUDIES:  # some stages read other studies
         (copy / paths.reports(name)).mkdir(parents=True)
         given = _GIVEN if name == study else (*_GIVEN, "tables")
