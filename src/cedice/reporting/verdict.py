@@ -12,7 +12,7 @@ from cedice.analysis.verdict import SMALL, STATEMENTS
 from cedice.evaluation.runs import decisive
 from cedice.paper import METRIC_TITLES, UNDETERMINED, figure_numbers, titles
 from cedice.reporting import decision
-from cedice.reporting.beyond import beyond, clustered, levels, nested, units
+from cedice.reporting.beyond import beyond, clustered, difference, nested, units
 from cedice.reporting.markdown import counted, interval, networks, number, table, title, untrained, wrapped
 from cedice.reporting.peers import peers
 
@@ -117,7 +117,7 @@ def _words(rows: list[dict[str, Any]], study: str, last_epochs: LastEpochs | Non
 def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, str], dict[str, Any]] | None) -> list[str]:
     """The table of verdicts; ``beside``: those of the last epoch, by data set and measure, for a column of their own."""
     named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
-    heads = ["data", "the Dice term …", "verdict", "CE → CE + DL", "CE + DL minus CE"]
+    heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE (CE → CE + DL)"]
     heads += ["95 % interval (90 %)", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
     heads += [
         "n",
@@ -127,7 +127,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     body = []
     for row in rows:
         verdict = f"**{row['verdict']}**" + (": one training" if row["verdict"] == "not testable" else "")
-        cells = [named[row["dataset"]], row["statement"], verdict, levels(row), number(row["mean"], "+")]
+        cells = [named[row["dataset"]], row["statement"], verdict, difference(row)]
         ends = interval(row["low"], row["high"])
         if not math.isnan(row["low"]):
             ends += f" ({interval(*limits(row['mean'], row['error'], row['freedom'], 2 * LEVEL))})"
