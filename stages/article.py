@@ -17,15 +17,12 @@ SOURCE = Path("docs/article/article.typ")
 def write(job: Job) -> None:
     """``job``: of the study that speaks for the project."""
     thresholds = pd.read_csv(paths.tables(job.study) / "thresholds.csv")
-    levels = pd.read_csv("reports/causes/levels.csv")
     figures = {
         "curves": article.curves(of_pair(job.runs())),
         "rule": article.rule(
             thresholds[thresholds["readout"] == decisive(thresholds["readout"])], pd.read_csv("reports/across/across.csv")
         ),
     }
-    if levels["patients"].notna().any():
-        figures["data"] = article.data(levels)
     target = Path("reports/article")
     with replacing(target, folder=True) as new:
         (new / "article.pdf").write_bytes(article.pdf(SOURCE, Path(), figures))

@@ -10,6 +10,7 @@ READOUT_TITLES = {"last": "last epoch", "averaged": "averaged"}  # of the networ
 NETWORK_TITLES = {"unet": "U-Net", "attention_unet": "attention U-Net", "swin_unetr": "Swin UNETR"}
 NAMING_TITLES = {"labels": "named by labels", "rule": "named by a rule"}  # of the components of a mixture
 LOSS_COLOURS = {"ce": "#4477AA", "ce_dl": "#CC3311"}  # told apart by every kind of colour vision, and in grey
+LOSS_LINES = {"ce": "--", "ce_dl": "-"}
 DICE_ALONE = 1e6  # CE's share of the gradient is then about 10⁻⁶, and Adam does not mind the scale of a loss
 _DATASET_TITLES = {"covid19": "COVID-19", "acdc": "ACDC"}  # in the paper's order
 TABLE_1 = {

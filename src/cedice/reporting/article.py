@@ -16,15 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cedice.analysis.across import uniform
-from cedice.analysis.causes import SIZES
 from cedice.errors import CediceError
 from cedice.evaluation.runs import Runs
-from cedice.paper import AVERAGES, LOSS_COLOURS, LOSS_TITLES, METRIC_TITLES, PAIR, titles
-from cedice.reporting.drawing import STYLE, curve, log_scale
+from cedice.paper import AVERAGES, LOSS_COLOURS, LOSS_LINES, METRIC_TITLES, PAIR, titles
+from cedice.reporting.drawing import STYLE, curve, log_scale, titled_lines
 
 WIDTH = 6.9  # inches of a page's two columns
 _STYLE = STYLE | {"font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 8, "svg.hashsalt": "cedice"}
-_LINES = {"ce": "--", "ce_dl": "-"}
 _MARKS = ("o", "s", "^")
 
 
@@ -77,7 +75,7 @@ def curves(runs: Mapping[str, Runs]) -> Figure:
                     log_scale(axes)
                 else:
                     axes.set_ylim(0, 1)
-        handles = [*_losses(), Line2D([], [], color="#777777", linewidth=0.6, label="network of each epoch")]
+        handles = [*titled_lines(), Line2D([], [], color="#777777", linewidth=0.6, label="network of each epoch")]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -87,10 +85,10 @@ def _over_epochs(axes: Axes, runs: Mapping[str, Runs], dataset: str, loss: str, 
         histories = [run.history for key, run in of.items() if key[:2] == (dataset, loss)]
         epochs, seeds = histories[0]["epoch"], [history[column] for history in histories]
         if readout == "averaged":
-            curve(axes, epochs, seeds, color=LOSS_COLOURS[loss], linestyle=_LINES[loss], linewidth=1.3)
+            curve(axes, epochs, seeds, color=LOSS_COLOURS[loss], linestyle=LOSS_LINES[loss], linewidth=1.3)
         else:
             mean = np.mean(seeds, axis=0)
-            axes.plot(epochs, mean, _LINES[loss], color=LOSS_COLOURS[loss], linewidth=0.5, alpha=0.6)
+            axes.plot(epochs, mean, LOSS_LINES[loss], color=LOSS_COLOURS[loss], linewidth=0.5, alpha=0.6)
 
 
 def rule(thresholds: pd.DataFrame, rows: pd.DataFrame) -> Figure:
@@ -107,7 +105,7 @@ def rule(thresholds: pd.DataFrame, rows: pd.DataFrame) -> Figure:
             axes.axvline(0.5, color="#222222", linewidth=0.8, linestyle=":")
             for loss in PAIR:
                 line = of[of["loss"] == loss]
-                axes.plot(line["threshold"], line["mean"], _LINES[loss], color=LOSS_COLOURS[loss])
+                axes.plot(line["threshold"], line["mean"], LOSS_LINES[loss], color=LOSS_COLOURS[loss])
             top = of["mean"].max()
             axes.set(xlabel="threshold", title=f"{title}: foreground Dice", xlim=(0, 1), ylim=(max(top - 0.2, 0), top + 0.02))
         along = np.linspace(0, rows["uncertain"].max() * 1.1, 200)
@@ -119,7 +117,7 @@ def rule(thresholds: pd.DataFrame, rows: pd.DataFrame) -> Figure:
             right.plot(row.uncertain, row.threshold_gain, color="#222222", mfc="none", **marker)
             right.plot(row.uncertain, row.half, color=LOSS_COLOURS["ce_dl"], **marker)
         right.set(xlabel="1 − best Dice of CE", title="all studies: gain in Dice")
-        handles = _losses()
+        handles = titled_lines()
         handles += [
             Line2D([], [], color="#222222", marker="o", mfc="none", markersize=4, linestyle="none", label="threshold for CE"),
             Line2D([], [], color=LOSS_COLOURS["ce_dl"], marker="o", markersize=4, linestyle="none", label="Dice term"),
@@ -130,31 +128,3 @@ def rule(thresholds: pd.DataFrame, rows: pd.DataFrame) -> Figure:
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, columnspacing=1.2)
     return figure
-
-
-def data(levels: pd.DataFrame) -> Figure:
-    """Dice against the number of training patients, at 0.5 and at own thresholds; ``levels``: `cedice.analysis.causes.levels`.
-    Of one column's width."""
-    rows = levels[levels["patients"].notna()]
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(WIDTH / 2 - 0.1, 2.3), layout="constrained")
-        axes = figure.subplots()
-        for loss, term in zip(PAIR, ("ce", "sample"), strict=True):
-            of = rows[rows["term"] == term]
-            axes.plot(of["patients"], of["half"], _LINES[loss], marker="o", markersize=3, color=LOSS_COLOURS[loss])
-            axes.plot(of["patients"], of["own"], _LINES[loss], marker="s", markersize=3, mfc="none", color=LOSS_COLOURS[loss])
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(SIZES, map(str, SIZES))
-        axes.minorticks_off()
-        axes.set(xlabel="training patients", title="hippocampus: foreground Dice")
-        handles = _losses()
-        handles += [
-            Line2D([], [], color="#777777", marker="o", markersize=3, linestyle="none", label="at 0.5"),
-            Line2D([], [], color="#777777", marker="s", markersize=3, mfc="none", linestyle="none", label="own threshold"),
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    return figure
-
-
-def _losses() -> list[Line2D]:
-    return [Line2D([], [], color=LOSS_COLOURS[loss], linestyle=_LINES[loss], label=LOSS_TITLES[loss]) for loss in PAIR]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cedice.analysis.causes import COST, MEASURES, SAME, SAME_SLOPE, SEEDS, SIZES
-from cedice.paper import LOSS_COLOURS, LOSS_TITLES, READOUT_TITLES
-from cedice.reporting.drawing import STYLE, finish
+from cedice.paper import LOSS_COLOURS, LOSS_LINES, PAIR, READOUT_TITLES
+from cedice.reporting.drawing import STYLE, finish, titled_lines
 from cedice.reporting.markdown import interval, number, table, wrapped
 
 TERMS = {"ce": "CE", "sample": "CE + DL over the sample", "batch": "CE + DL over the batch"}
@@ -161,17 +161,17 @@ def figure(levels: pd.DataFrame, dataset: str) -> Figure:
     with mpl.rc_context(STYLE):
         drawn = Figure(figsize=(7, 4), layout="constrained")
         axes = drawn.subplots()
-        for loss, term in zip(LOSS_COLOURS, ("ce", "sample"), strict=True):
+        for loss, term in zip(PAIR, ("ce", "sample"), strict=True):
             of = rows[rows["term"] == term]
-            axes.plot(of["patients"], of["half"], "o-", color=LOSS_COLOURS[loss], label=LOSS_TITLES[loss])
-            axes.plot(of["patients"], of["own"], "s:", color=LOSS_COLOURS[loss], mfc="none")
+            for measure, marker, fill in (("half", "o", LOSS_COLOURS[loss]), ("own", "s", "none")):
+                axes.plot(of["patients"], of[measure], LOSS_LINES[loss], marker=marker, mfc=fill, color=LOSS_COLOURS[loss])
         axes.set_xscale("log", base=2)
         axes.set_xticks(SIZES, map(str, SIZES))
         axes.minorticks_off()
         axes.set(xlabel="training patients", ylabel="foreground Dice, mean over patients")
-        handles = [*axes.get_legend_handles_labels()[0]]
+        handles = titled_lines()
         handles += [
-            Line2D([], [], color="#444444", marker="o", label="at 0.5"),
-            Line2D([], [], color="#444444", linestyle=":", marker="s", mfc="none", label="at own threshold"),
+            Line2D([], [], color="#444444", linestyle="none", marker="o", label="at 0.5"),
+            Line2D([], [], color="#444444", linestyle="none", marker="s", mfc="none", label="at own threshold"),
         ]
     return finish(drawn, handles, f"How much data: {dataset}, equal steps")

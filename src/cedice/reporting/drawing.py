@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from cedice.paper import LOSS_COLOURS, PAIR
+from cedice.paper import LOSS_COLOURS, LOSS_LINES, LOSS_TITLES, PAIR
 
 STYLE = {
     "font.size": 9,
@@ -49,6 +49,11 @@ def log_scale(axes: mpl.axes.Axes) -> None:
 def loss_lines(alphas: dict[str, str]) -> list[Line2D]:
     """Of a legend: a line a loss, by its α."""
     return [Line2D([], [], color=LOSS_COLOURS[loss], label=f"α = {alphas[loss]}") for loss in PAIR]
+
+
+def titled_lines() -> list[Line2D]:
+    """Of a legend: a line a loss, by its title."""
+    return [Line2D([], [], color=LOSS_COLOURS[loss], linestyle=LOSS_LINES[loss], label=LOSS_TITLES[loss]) for loss in PAIR]
 
 
 def curve(axes: mpl.axes.Axes, x: pd.Series, seeds: list[pd.Series], **style: Any) -> None:
