@@ -146,6 +146,11 @@ def test_numbers_in_sentences_are_those_of_the_reports():
     augmented = causes[causes["patients"].isna() & causes["augmented"]].set_index("term")
     on, more = augmented["half"], augmented["false_marks"]
     assert f"over the sample, to {more['sample']:.1f}, and not over the batch ({more['batch']:.1f})" in results
+    beside = [
+        "{:+.4f}, {:+.4f} to {:+.4f}".format(*of_dice.loc[f"{term} − CE, augmented"]).replace("-", "−")
+        for term in ("sample", "batch")
+    ]
+    assert f"CE then has {on['ce']:.4f}; neither is told apart from it ({beside[0]}, and {beside[1]})" in results
     gain = of_dice.loc["batch − sample, augmented", "mean"]
     assert f"it is {gain:+.4f} with it ({on['sample']:.4f} to {on['batch']:.4f})" in results
     both = contrasts.set_index(["measure", "contrast"]).loc["half", "interaction"]
