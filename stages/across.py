@@ -49,10 +49,10 @@ def rules(job: Job, folder: Path) -> None:
     verdicts, tables, decisions = (
         {name: _decisive(name, table) for name in studies} for table in ("verdict", "table1", "decision")
     )
-    write_csv(folder / "answers.csv", across.answers(verdicts, tables), float_format="%.6g")
-    rows = across.table(decisions)
-    write_csv(folder / "across.csv", rows, float_format="%.6g")
-    write_text(folder / "across.md", across_report.markdown(rows))
+    answers, rows = across.answers(verdicts, tables), across.table(decisions)
+    for name, table in (("answers", answers), ("across", rows)):
+        write_csv(folder / f"{name}.csv", table, float_format="%.6g")
+    write_text(folder / "across.md", across_report.markdown(answers, rows))
     save_figure(across_report.figure(rows), folder / "across.png")
 
 

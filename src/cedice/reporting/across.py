@@ -1,4 +1,4 @@
-"""What a threshold and the Dice term gain, against what is uncertain, in all studies: a table and a figure."""
+"""All studies at once: their verdicts on Dice, and what a threshold and the Dice term gain, against what is uncertain."""
 
 from typing import Any
 
@@ -15,6 +15,18 @@ from cedice.reporting.drawing import STYLE, finish
 from cedice.reporting.markdown import interval, number, wrapped
 from cedice.reporting.markdown import table as lines_of
 
+STUDY_TITLES = {
+    "small": "the paper's (`small`)",
+    "paper": "the paper's, at its own width (`paper`)",
+    "recipe": "each loss at a rate of its own (`recipe`)",
+    "outlook": "rate falling to zero (`outlook`)",
+    "attention": "attention U-Net (`attention`)",
+    "transformer": "Transformer (`transformer`)",
+}
+_ABOUT_VERDICTS = """Foreground Dice of the networks that the verdicts rest on. CE and CE + DL are means over the patients
+(slices on COVID-19) and the seeds, and the gain is the difference of these two; a verdict is corrected within its study, p by
+Holm over this table. The last column pools the counts of all slices first, so that large structures weigh more; its gain is
+another one."""
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _THRESHOLD = "#222222"
 _ABOUT = """Foreground Dice per patient (per slice, where patients are unknown), of the network that a study's verdict rests on.
@@ -38,8 +50,8 @@ _HEADS = [
 _HEADS += [f"difference, {question}" for question in QUESTIONS.values()]
 
 
-def markdown(rows: pd.DataFrame) -> str:
-    """``rows``: `cedice.analysis.across.table`."""
+def markdown(answers: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """``answers``, ``rows``: `answers` and `table` of `cedice.analysis.across`."""
     named = titles(rows["dataset"])
     by_doubt = [f"{rank(rows, 'uncertain', gain):.2f}" for gain in ("threshold_gain", "half")]
     both = f"{rank(rows, 'threshold_gain', 'half'):.2f}"
@@ -49,7 +61,23 @@ both gains subtract CE at 0.5, so no test stands beside. {_apart(rows, named)}""
     picture = ["", "![Gains against what is uncertain](across.png)", ""]
     body = [_cells(row, named) for row in rows.to_dict("records")]
     text = [wrapped(told), *picture, *lines_of(_HEADS, body), "", wrapped(_ABOUT)]
-    return "\n".join(["# Where a threshold gains, and where the Dice term does", "", *text, ""])
+    verdicts = ["## The verdicts on Dice", "", *_verdicts(answers), "", wrapped(_ABOUT_VERDICTS), ""]
+    return "\n".join(
+        ["# All studies", "", *verdicts, "## Where a threshold gains, and where the Dice term does", "", *text, ""]
+    )
+
+
+def _verdicts(answers: pd.DataFrame) -> list[str]:
+    """A row a study and data set, by data set."""
+    named, body = titles(answers["dataset"]), []
+    for dataset in named:
+        for row in answers[answers["dataset"] == dataset].to_dict("records"):
+            cells = [named[dataset], STUDY_TITLES[row["study"]], f"{row['units']} {row['unit']}s, {row['seeds']} seeds"]
+            cells += [number(row["ce"]), number(row["ce_dl"]), number(row["mean"], "+"), interval(row["low"], row["high"])]
+            cells += [row["verdict"], number(row["p_all"], digits=".2g")]
+            body.append([*cells, f"{number(row['pooled_ce'])} → {number(row['pooled_ce_dl'])}"])
+    heads = ["data", "study", "mean over", "CE", "CE + DL", "gain", "95 % interval", "verdict", "p over all rows"]
+    return lines_of([*heads, "pooled over the set"], body)
 
 
 def _cells(row: dict[str, Any], named: dict[str, str]) -> list[str]:
