@@ -18,11 +18,12 @@ SOURCE = Path("docs/article/article.typ")
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """What the article reads, to be changed."""
-    shutil.copytree(ROOT / SOURCE.parent, tmp_path / SOURCE.parent)
-    shutil.copy(ROOT / "CITATION.cff", tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """All that the article reads, and no more."""
+    root = tmp_path_factory.mktemp("article")
+    shutil.copytree(ROOT / SOURCE.parent, root / SOURCE.parent)
+    shutil.copy(ROOT / "CITATION.cff", root)
     for file in [
         *ROOT.glob("reports/*/record/*/*.[jy]*"),
         *ROOT.glob("reports/outlook/experiments/*/*/runs.json"),
@@ -30,32 +31,33 @@ def copy(tmp_path):
         *ROOT.glob("reports/across/*.csv"),
         *ROOT.glob("reports/causes/*.csv"),
     ]:
-        target = tmp_path / file.relative_to(ROOT)
+        target = root / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
-    return tmp_path
+    return root
 
 
-@pytest.fixture(autouse=True)
-def without_figures(monkeypatch):
-    monkeypatch.setattr(article, "_svg", lambda figure: figure)
+@pytest.fixture(scope="module")
+def shown(whole):
+    return text(whole)
 
 
 def text(root: Path) -> str:
-    pages = pypdf.PdfReader(io.BytesIO(article.pdf(root / SOURCE, root, {"curves": BLANK, "rule": BLANK}))).pages
-    return " ".join(" ".join(page.extract_text() for page in pages).split())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(article, "_svg", lambda figure: figure)
+        made = article.pdf(root / SOURCE, root, {"curves": BLANK, "rule": BLANK})
+    return " ".join(" ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made)).pages).split())
 
 
-def test_it_has_at_most_eight_pages_and_the_committed_text(copy):
+def test_it_has_at_most_eight_pages_and_the_committed_text(shown):
     committed = pypdf.PdfReader(ROOT / "reports/article/article.pdf").pages
     assert 3 < len(committed) <= 8
     words = set(" ".join(page.extract_text() for page in committed).split())
-    assert not {word for word in text(copy).split() if re.search(r"\d\.\d\d", word)} - words
+    assert not {word for word in shown.split() if re.search(r"\d\.\d\d", word)} - words
 
 
-def test_its_numbers_are_those_of_the_reports(copy):
+def test_its_numbers_are_those_of_the_reports(shown):
     """Levels, differences and intervals of every study, as Python prints them."""
-    shown = text(copy)
     for row in pd.read_csv(ROOT / "reports/across/answers.csv").itertuples():
         levels = f"{row.ce:.4f} → {row.ce_dl:.4f}"
         difference = f"{row.mean:+.4f} {row.low:+.4f} to {row.high:+.4f} {row.p_all:.4f} {row.verdict}".replace("-", "−")
@@ -86,21 +88,29 @@ def test_its_numbers_are_those_of_the_reports(copy):
         ("reports/causes/contrasts.csv", "low_90", {"contrast": "interaction", "measure": "half"}),
     ],
 )
-def test_a_changed_number_changes_the_text(copy, file, column, where):
-    before, path = text(copy), copy / file
+def test_a_changed_number_changes_the_text(whole, shown, file, column, where):
+    path = whole / file
+    before = path.read_bytes()
     table = pd.read_csv(path)
     rows = (table[list(where)] == pd.Series(where)).all(axis=1)
     assert rows.sum() >= 1
     table.loc[rows, column] += 0.4321
     table.to_csv(path, index=False)
-    assert text(copy) != before
+    try:
+        assert text(whole) != shown
+    finally:
+        path.write_bytes(before)
 
 
-def test_a_sentence_that_no_longer_holds_ends_the_build_in_one_line(copy):
-    path = copy / "reports/small/tables/verdict.csv"
-    path.write_text(path.read_text().replace(",confirmed", ",not confirmed"))
-    with pytest.raises(CediceError, match=r"article\.typ: .*a sentence says does not hold any more") as caught:
-        text(copy)
+def test_a_sentence_that_no_longer_holds_ends_the_build_in_one_line(whole):
+    path = whole / "reports/small/tables/verdict.csv"
+    before = path.read_text()
+    path.write_text(before.replace(",confirmed", ",not confirmed"))
+    try:
+        with pytest.raises(CediceError, match=r"article\.typ: .*a sentence says does not hold any more") as caught:
+            text(whole)
+    finally:
+        path.write_text(before)
     assert "\n" not in str(caught.value)
 
 
