@@ -125,7 +125,7 @@ def _markdown(report: Path, opened: Sequence[str] = ()) -> str:
         body = _MARKDOWN.render(body)
         parts.append(f"{top}{body}" if heading in opened else f"<details><summary>{top}</summary>{body}</details>\n")
     # Numbers and their spread stay on one line.
-    return "".join(parts).replace(" ± ", "\xa0±\xa0").replace(" … ", "\xa0…\xa0")
+    return "".join(parts).replace(" ± ", "\xa0±\xa0").replace(" … ", "\xa0…\xa0").replace(" → ", "\xa0→\xa0")
 
 
 def _figure(file: Path, words: str) -> str:

@@ -118,7 +118,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
     """The table of verdicts; ``beside``: those of the last epoch, by data set and measure, for a column of their own."""
     named, tested = titles(row["dataset"] for row in rows), any(not math.isnan(row["p"]) for row in rows)
     heads = ["data", "the Dice term …", "verdict", "CE + DL minus CE (CE → CE + DL)"]
-    heads += ["95 % interval (90 %)", "p (Holm)", "margin", "detectable difference, 80 % power"] if tested else []
+    heads += ["95 % interval (90 %)", "p (Holm)", "detectable difference, 80 % power (margin)"] if tested else []
     heads += [
         "n",
         *(["the paper"] if papers else []),
@@ -131,7 +131,7 @@ def _judged(rows: list[dict[str, Any]], papers: bool, beside: dict[tuple[str, st
         ends = interval(row["low"], row["high"])
         if not math.isnan(row["low"]):
             ends += f" ({interval(*limits(row['mean'], row['error'], row['freedom'], 2 * LEVEL))})"
-        numbers = [ends, number(row["p"], digits=".3g"), f"{row['margin']:g}", number(row["detectable"])]
+        numbers = [ends, number(row["p"], digits=".3g"), f"{number(row['detectable'])} ({row['margin']:g})"]
         cells += [*(numbers if tested else []), units(row)]
         cells += [number(row["paper"], "+")] if papers else []
         if beside is not None:
