@@ -89,3 +89,10 @@ def test_p_is_corrected_over_all_studies():
     pooled = pooled.assign(convention="foreground", metric="dice")
     rows = answers({"small": verdict.iloc[:3], "paper": verdict.iloc[3:]}, {"small": pooled, "paper": pooled})
     assert rows["p_all"].to_list() == pytest.approx([0.08, 0.004, 0.06, 0.5])
+
+
+def test_every_study_that_has_a_verdict_is_answered():
+    judged = {path.parents[1].name: pd.read_csv(path)["dataset"] for path in ROOT.glob("reports/*/tables/verdict.csv")}
+    trained = {(study, name) for study, names in judged.items() if study not in ("demo", "own") for name in names}
+    rows = pd.read_csv(ROOT / "reports/across/answers.csv")
+    assert sorted(zip(rows["study"], rows["dataset"], strict=True)) == sorted(trained)

@@ -15,6 +15,7 @@ from cedice.errors import CediceError
 from cedice.reporting import article
 
 SOURCE = Path("docs/article/article.typ")
+ANSWERED = (("small", "covid19"), ("small", "acdc"), ("outlook", "hippocampus"))  # in the abstract
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 
 
@@ -75,6 +76,45 @@ def test_its_numbers_are_those_of_the_reports(shown):
     assert len(causes) == 5
     for row in causes.itertuples():
         assert f"{row.half:.4f}" in shown
+
+
+def test_numbers_in_its_sentences_are_those_of_the_reports(shown):
+    """As Python prints them; spaces and hyphens are left to the lines."""
+
+    def row(name: str, **where: object) -> pd.Series:
+        table = pd.read_csv(ROOT / f"reports/{name}.csv")
+        return table[(table[list(where)] == pd.Series(where)).all(axis=1)].squeeze(axis=0)
+
+    answers = {key: row("across/answers", study=key[0], dataset=key[1]) for key in ANSWERED}
+    said = [f"from {of.ce:.3f} to {of.ce_dl:.3f} on" for key, of in answers.items() if key[0] == "small"]
+    said += [f"({of['mean']:+.3f}, 95 % interval {of.low:+.3f} to {of.high:+.3f})" for of in answers.values()]
+    chest, heart = (row("across/across", study="small", dataset=name) for name in ("covid19", "acdc"))
+    said += [
+        f"gives CE alone {chest.threshold_gain:+.3f}, and on",
+        f"CE rises from {chest.ce_half:.3f} at 0.5 to {chest.ce_own:.3f}",
+    ]
+    said += [f"{chest.own:+.3f} is left ({chest.own_low:+.3f} to {chest.own_high:+.3f})"]
+    said += [f"here the difference is {chest.mixed:+.3f} ({chest.mixed_low:+.3f} to {chest.mixed_high:+.3f})"]
+    said += [f"change CE by {heart.threshold_gain:+.4f} and leave {heart.own:+.4f} of {heart.half:+.4f}"]
+    for name in ("batch − sample", "batch − sample, augmented", "batch − CE", "batch − CE, augmented"):
+        of = row("causes/contrasts", contrast=name, measure="half")
+        said.append(f"{of['mean']:+.4f}, {of.low:+.4f} to {of.high:+.4f}")
+    of = row("causes/contrasts", contrast="interaction", measure="half")
+    said.append(f"is {of['mean']:+.4f}, 90 % interval {of.low_90:+.4f} to {of.high_90:+.4f})")
+    for name, words in (("covid19", "on COVID-19, where it takes"), ("acdc", "on ACDC, where it takes")):
+        ends = [row("small/tables/noise", dataset=name, measure="dice", readout=of) for of in ("averaged", "last")]
+        said.append(f"{ends[0].detectable:.3f} {words} {ends[1].detectable:.3f}")
+        of = row("small/tables/difference", readout="averaged", dataset=name, epoch=100)
+        said.append(f"is {of['mean']:+.3f} ({of.low:+.3f} to {of.high:+.3f}")
+    for measure in ("false_positives", "volume_1", "volume_2", "mce"):
+        of = row("outlook/tables/beyond", readout="averaged", dataset="hippocampus", measure=measure)
+        said.append(f"{of.ce:.3f} → {of.ce_dl:.3f}")
+    for loss in ("ce", "ce_dl"):
+        where = {"dataset": "covid19", "loss": loss, "convention": "foreground", "metric": "dice"}
+        ends = [row("small/tables/table1", readout=of, **where)["mean"] for of in ("averaged", "last")]
+        said.append("{:.3f} instead of {:.3f} with".format(*ends))
+    bare = re.sub(r"[\s-]", "", shown)
+    assert not [each for each in said if re.sub(r"\s", "", each.replace("-", "−")).replace("COVID−", "COVID") not in bare]
 
 
 @pytest.mark.parametrize(

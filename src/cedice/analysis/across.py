@@ -13,7 +13,6 @@ from scipy.stats import spearmanr
 from cedice.analysis.decision import QUESTIONS
 from cedice.analysis.pairs import BASE, OTHER
 from cedice.analysis.statistics import holm, p_values
-from cedice.paper import PAIR
 
 
 def table(decisions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -54,7 +53,7 @@ def answers(verdicts: Mapping[str, pd.DataFrame], tables: Mapping[str, pd.DataFr
         for row in judged[judged["measure"] == "dice"].to_dict("records"):
             names = ("dataset", "unit", "units", "seeds", BASE, OTHER, "mean", "low", "high", "verdict")
             alone = p_values(row["mean"], row["error"], row["freedom"], row["margin"])[0]
-            whole = {f"pooled_{loss}": pooled[row["dataset"], loss] for loss in PAIR}
+            whole = {f"pooled_{loss}": pooled[row["dataset"], loss] for loss in (BASE, OTHER)}
             rows.append({"study": study} | {name: row[name] for name in names} | {"p_all": alone} | whole)
     table = pd.DataFrame(rows)
     return table.assign(p_all=holm(table["p_all"].to_list()))
